@@ -1,0 +1,82 @@
+"""Act: carry a Decision out, in its order, and write the status once, last.
+
+Every write is absolute, so a pass that dies half-way is simply repeated by the next. What the API server
+answers goes into the caches at once: the next pass sees its own writes without waiting for the watch.
+"""
+
+import logging
+from typing import assert_never
+
+from controller.caches import Caches
+from controller.decision import Action, CallHooks, Create, Decision, Patch, RunChecks, Scale
+from controller.index import Key
+from controller.rounds import RoundRunner
+from shared.cluster import Cluster
+from shared.errors import AlreadyExists
+from shared.pace import urgent
+from shared.resources import CANARIES, DEPLOYMENTS, Resource
+from shared.types.canary import Canary, CanaryStatus
+from shared.types.meta import Json, ObjectMeta
+
+log = logging.getLogger(__name__)
+
+
+class Actor:
+    """Writes to the cluster and starts rounds of checks. Errors of the API server pass through."""
+
+    def __init__(self, cluster: Cluster, caches: Caches, rounds: RoundRunner) -> None:
+        self._cluster = cluster
+        self._caches = caches
+        self._rounds = rounds
+
+    async def act(self, key: Key, canary: Canary, decision: Decision) -> None:
+        """Carry out the actions, then write the status if it changed.
+
+        Raises:
+            Conflict: something changed since it was observed; observe again.
+            ClusterError: the API server refused or could not be reached; nothing after that was done.
+        """
+        for action in decision.actions:
+            await self._perform(key, canary, action)
+        if decision.status != canary.status:
+            await self.write_status(canary.metadata, canary.status, decision.status)
+
+    async def write_status(self, meta: ObjectMeta, old: CanaryStatus, new: CanaryStatus) -> None:
+        """Replace the status, on condition that nobody wrote the Canary since it was observed."""
+        fields = new.dump()
+        gone: Json = dict.fromkeys(old.dump().keys() - fields.keys())
+        body: Json = {"metadata": {"resourceVersion": meta.resource_version}, "status": {**gone, **fields}}
+        written = await self._cluster.patch(CANARIES, meta.name, meta.namespace, body, subresource="status")
+        self._caches.wrote(CANARIES, written)
+
+    async def _perform(self, key: Key, canary: Canary, action: Action) -> None:
+        namespace = key[0]
+        match action:
+            case Create(resource=resource, manifest=manifest):
+                await self._create(resource, manifest)
+            case Patch(resource=resource, name=name, body=body):
+                with urgent():
+                    written = await self._cluster.patch(resource, name, namespace, body)
+                self._caches.wrote(resource, written)
+            case Scale(name=name, replicas=replicas):
+                await self._scale(namespace, name, replicas)
+            case RunChecks():
+                self._rounds.start(key, canary, action)
+            case CallHooks():
+                self._rounds.notify(canary, action)
+            case _:
+                assert_never(action)
+
+    async def _create(self, resource: Resource, manifest: Json) -> None:
+        meta = manifest["metadata"]
+        log.info("creating", extra={"kind": resource.kind, "object": f"{meta['name']}.{meta['namespace']}"})
+        try:
+            self._caches.wrote(resource, await self._cluster.create(resource, manifest))
+        except AlreadyExists:
+            # The cache was behind: let the next pass see what is there, and judge whether it is ours.
+            self._caches.wrote(resource, await self._cluster.get(resource, meta["name"], meta["namespace"]))
+
+    async def _scale(self, namespace: str, name: str, replicas: int) -> None:
+        log.info("scaling", extra={"object": f"{name}.{namespace}", "replicas": replicas})
+        written = await self._cluster.patch(DEPLOYMENTS, name, namespace, {"spec": {"replicas": replicas}})
+        self._caches.wrote(DEPLOYMENTS, written)

@@ -1,0 +1,92 @@
+"""What to do about one Canary, given all that is seen of it. Pure: no clock, no I/O, no log.
+
+`controller.reconcile` calls it once a pass. The guards come first, then one function per phase.
+"""
+
+from dataclasses import replace
+from typing import assert_never
+
+from controller import services
+from controller import status as statuses
+from controller.decision import Action, Decision
+from controller.observation import Observation
+from controller.phases.analysis import progressing
+from controller.phases.initialization import begin, initializing
+from controller.phases.promotion import finalising, promoting
+from controller.phases.rest import rest, waiting
+from controller.phases.step import Step, warning
+from controller.strategies import check_supported
+from controller.traffic import route
+from shared.errors import Blocked, InvalidSpec, RoutingError
+from shared.types.canary import Phase
+
+
+def decide(seen: Observation) -> Decision:
+    """The next status, the actions that lead to it, and when to look again."""
+    if seen.canary.metadata.deletion_timestamp is not None:
+        return Decision(seen.canary.status, "Deleting")
+    try:
+        step = _step(seen)
+    except (Blocked, InvalidSpec, RoutingError) as problem:
+        step = _blocked(seen, problem)
+    try:
+        return _with_route(seen, step)
+    except (Blocked, InvalidSpec, RoutingError) as problem:
+        blocked = _blocked(seen, problem)
+        return Decision(blocked.status, blocked.reason, events=blocked.events)
+
+
+def _step(seen: Observation) -> Step:
+    if seen.canary.spec.suspend:
+        raise Blocked("Suspended", "skipping canary run as object is suspended")
+    check_supported(seen.canary, seen.options)
+    step = _by_phase(seen)
+    step = replace(step, status=statuses.unblocked(step.status, seen.now))
+    if seen.canary.status.phase in (Phase.NONE, Phase.INITIALIZING):
+        return step
+    return replace(step, actions=(*services.reconcile_all(seen), *step.actions))
+
+
+def _by_phase(seen: Observation) -> Step:
+    phase = seen.canary.status.phase
+    match phase:
+        case Phase.NONE:
+            return begin(seen)
+        case Phase.INITIALIZING:
+            return initializing(seen)
+        case Phase.INITIALIZED | Phase.SUCCEEDED | Phase.FAILED:
+            return rest(seen)
+        case Phase.WAITING:
+            return waiting(seen)
+        case Phase.PROGRESSING | Phase.WAITING_PROMOTION:
+            return progressing(seen)
+        case Phase.PROMOTING:
+            return promoting(seen)
+        case Phase.FINALISING:
+            return finalising(seen)
+        case Phase.TERMINATING | Phase.TERMINATED:
+            return Step(seen.canary.status, "Deleting", route=False)
+        case _:
+            assert_never(phase)
+
+
+def _blocked(seen: Observation, problem: Blocked | InvalidSpec | RoutingError) -> Step:
+    """Somebody has to act. Said once: in the Ready condition, and as an Event when that changes."""
+    reason = problem.reason if isinstance(problem, Blocked) else type(problem).__name__
+    status = statuses.blocked(seen.canary.status, reason, str(problem), seen.now)
+    events = () if status == seen.canary.status else (warning(str(problem)),)
+    return Step(status, reason, events=events, route=seen.route is not None)
+
+
+def _with_route(seen: Observation, step: Step) -> Decision:
+    routed: tuple[Action, ...] = ()
+    if step.route and (write := route(seen, step.status)):
+        routed = (write,)
+    return Decision(
+        status=statuses.observed(step.status, seen.canary),
+        reason=step.reason,
+        actions=(*step.actions, *routed, *step.then),
+        events=step.events,
+        requeue_after=step.requeue_after,
+        judged=step.judged,
+    )
