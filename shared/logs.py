@@ -1,0 +1,71 @@
+"""Logs: one JSON object a line, with the keys that Flagger's logs have.
+
+    {"level":"info","ts":"2026-11-22T20:11:15.123Z","caller":"controller/act.py:40","msg":"...","canary":"po
+    dinfo.test"}
+
+Called once by each process's __main__. Modules log through the standard library with a constant message,
+and give data as `extra`.
+"""
+
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import orjson
+
+from shared.errors import ConfigError
+
+canary_context: ContextVar[str] = ContextVar("canary", default="")
+"""`name.namespace` of the Canary that the current task works on; in each of its lines."""
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send all logs of the process from this level on (debug, info, warn, error) to the stream (stderr).
+
+    Raises:
+        ConfigError: there is no such level.
+    """
+    if level not in LEVELS:
+        raise ConfigError(f"{level!r} is not a log level: use one of {', '.join(LEVELS)}")
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_JsonLines())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(LEVELS[level])
+
+
+class _JsonLines(logging.Formatter):
+    """JSON escapes line breaks, so no value can start a line of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "level": _level(record.levelno),
+            "ts": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+            "caller": "/".join(record.pathname.split("/")[-2:]) + f":{record.lineno}",
+            "msg": record.getMessage(),
+        }
+        if canary := canary_context.get():
+            line["canary"] = canary
+        for key, value in vars(record).items():
+            if key not in _STANDARD:
+                line.setdefault(key, value)
+        if record.exc_info:
+            line["stacktrace"] = self.formatException(record.exc_info)
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except orjson.JSONEncodeError:  # text that is no valid Unicode, numbers beyond 64 bits
+            return orjson.dumps({key: _plain(value) for key, value in line.items()}).decode()
+
+
+def _level(number: int) -> str:
+    return next((name for name, value in reversed(LEVELS.items()) if number >= value), "debug")
+
+
+def _plain(value: object) -> str:
+    return str(value).encode(errors="backslashreplace").decode()
