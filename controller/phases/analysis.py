@@ -10,7 +10,7 @@ from controller.observation import CheckKind, Observation
 from controller.phases.rest import cancel, restart, roll_back
 from controller.phases.step import Step, canary_readiness, enter, full_name, stay, update, warning
 from controller.readiness import Waiting
-from shared.types.canary import Phase
+from shared.types.canary import CanaryStatus, Phase
 
 
 def progressing(seen: Observation) -> Step:
@@ -126,18 +126,13 @@ def _fail(seen: Observation, message: str, *, weight: int) -> Step:
 
 
 def _hold(seen: Observation, verdict: Verdict, gate: CheckKind) -> Step:
-    """A gate is closed: weight and count stay. The one before promotion has a phase of its own."""
-    status = seen.canary.status
-    if gate is CheckKind.CONFIRM_PROMOTION and status.phase is not Phase.WAITING_PROMOTION:
-        status = enter(seen, Phase.WAITING_PROMOTION, canary_weight=status.canary_weight)
-    return Step(
-        status,
-        "WaitingForApproval",
-        events=(warning(verdict.message),) if status is not seen.canary.status or _first_hold(seen) else (),
-        requeue_after=seen.canary.spec.analysis.interval_seconds,
-        judged=True,
-    )
-
-
-def _first_hold(seen: Observation) -> bool:
-    return seen.canary.status.phase is Phase.PROGRESSING
+    """A gate is closed: weight and count stay. The one before promotion has a phase, which says it once."""
+    status: CanaryStatus = seen.canary.status
+    events: tuple[Event, ...] = (warning(verdict.message),)
+    if gate is CheckKind.CONFIRM_PROMOTION:
+        if status.phase is Phase.WAITING_PROMOTION:
+            events = ()
+        else:
+            status = enter(seen, Phase.WAITING_PROMOTION, canary_weight=status.canary_weight)
+    interval = seen.canary.spec.analysis.interval_seconds
+    return Step(status, "WaitingForApproval", events=events, requeue_after=interval, judged=True)

@@ -2,9 +2,9 @@
 
 from controller import rounds_plan
 from controller.autoscalers import reconcile_hpa
-from controller.decision import CallHooks, Event, Scale
+from controller.decision import Event, Scale
 from controller.observation import Observation, Workload
-from controller.phases.rest import restart, roll_back
+from controller.phases.rest import restart, roll_back, told_at_the_end
 from controller.phases.step import (
     Step,
     drained,
@@ -18,7 +18,7 @@ from controller.readiness import Waiting
 from controller.workloads import deployment
 from shared.errors import Blocked
 from shared.names import primary_name
-from shared.types.canary import HookType, Phase
+from shared.types.canary import Phase
 
 
 def promoting(seen: Observation) -> Step:
@@ -58,13 +58,10 @@ def finalising(seen: Observation) -> Step:
     message = f"Promotion completed! Scaling down {full_name(canary)}"
     if canary.spec.skip_analysis:
         message = f"Promotion completed! Canary analysis was skipped for {full_name(canary)}"
-    hooks = (
-        (CallHooks(HookType.POST_ROLLOUT),) if canary.spec.analysis.has_hook(HookType.POST_ROLLOUT) else ()
-    )
     return Step(
         enter(seen, Phase.SUCCEEDED, last_promoted_spec=status.last_applied_spec, failed_checks=0),
         "Promoted",
-        then=(*scale, *hooks),
+        then=(*scale, *told_at_the_end(seen)),
         events=(Event(message),),
     )
 

@@ -1,13 +1,13 @@
 """The phases in which nothing is analysed: Initialized, Succeeded, Failed, and Waiting at the first gate."""
 
 from controller import judge, rounds_plan
-from controller.decision import Event, RunChecks, Scale
+from controller.decision import CallHooks, Event, RunChecks, Scale
 from controller.judge import VerdictKind
 from controller.observation import Observation, Workload
 from controller.phases.step import Step, drained, enter, full_name, live_target, stay, warning
 from controller.workloads import initial_replicas
 from shared.errors import Blocked
-from shared.types.canary import Phase
+from shared.types.canary import HookType, Phase
 
 
 def rest(seen: Observation) -> Step:
@@ -116,4 +116,10 @@ def roll_back(seen: Observation, message: str, *, judged: bool = False) -> Step:
             "PrimaryNotReady", f"Halt {name} rollback the primary has no ready endpoints: {message}"
         )
     status = enter(seen, Phase.FAILED, failed_checks=0, canary_weight=0)
-    return Step(status, "RolledBack", events=(warning(message),), judged=judged)
+    return Step(status, "RolledBack", then=told_at_the_end(seen), events=(warning(message),), judged=judged)
+
+
+def told_at_the_end(seen: Observation) -> tuple[CallHooks, ...]:
+    """The post-rollout hooks, if there are any."""
+    called = seen.canary.spec.analysis.has_hook(HookType.POST_ROLLOUT)
+    return (CallHooks(HookType.POST_ROLLOUT),) if called else ()
