@@ -1,8 +1,9 @@
-"""Rollouts of a Deployment keep their bounds and come to an end, whatever order the cluster does things in."""
+"""Rollouts of a Deployment keep their bounds and end, whatever order the cluster does things in."""
 
 from datetime import timedelta
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.cluster_controllers.deployment import Observed, Plan, decide
 from sandbox.cluster_controllers.rollout import Group, Limits, limits, rescale, roll
@@ -10,7 +11,7 @@ from tests.sandbox_objects import NOW, Json, deployment, rolling, stored, templa
 
 
 class Cluster:
-    """Carries plans out and lets pods become available; ReplicaSets' statuses may lag behind what they stand for."""
+    """Carries plans out and lets pods become available; statuses of ReplicaSets may lag behind."""
 
     def __init__(self, spec: Json) -> None:
         self.deployment = deployment(**spec)
