@@ -1,0 +1,4 @@
+"""Certificates.
+
+authority: (who, now) ──► CA, leaf (PEM) ──► whoever serves TLS
+"""
