@@ -136,11 +136,14 @@ class Informer(Generic[T]):
                     if projected is not None:
                         fresh[key] = projected
         self._refuse_older(version)
-        for key in [key for key in self.cache if key not in fresh]:
+        number = _number(version)
+        # A write of ours may have overtaken the list: what it made of an object is the newer truth.
+        self._ahead = {key: at for key, at in self._ahead.items() if number is not None and at > number}
+        for key in self.cache.keys() - fresh.keys() - self._ahead.keys():
             self._delete(key)
         for key, projected in fresh.items():
-            self._store(key, projected)
-        self._ahead.clear()
+            if key not in self._ahead:
+                self._store(key, projected)
         self._seen(version)
         self.synced.set()
 
@@ -218,7 +221,7 @@ class Informer(Generic[T]):
     def _refuse_older(self, version: str) -> None:
         """Raise for a list that is older than what was seen: an API server that lags behind another."""
         number = _number(version)
-        if number is None or number >= max(self._newest, *self._ahead.values(), -1):
+        if number is None or number >= self._newest:
             self._stale_lists = 0
             return
         self._stale_lists += 1
