@@ -1,0 +1,38 @@
+"""Servers that integration tests run against, and the product's connections to them."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.cluster import Cluster
+from tests.integration.real_api_server import RealApiServer, running
+from tests.integration.scripted import Server, write_kubeconfig
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """A server that answers what the test tells it to."""
+    scripted = Server()
+    await scripted.start()
+    yield scripted
+    await scripted.stop()
+
+
+@pytest.fixture
+async def cluster(server: Server, tmp_path: Path) -> AsyncIterator[Cluster]:
+    """A connection to the scripted server."""
+    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", server.url)
+    async with await Cluster.connect(kubeconfig) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def real_api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealApiServer]:
+    """A real kube-apiserver, for the whole run: tests keep to namespaces of their own."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if not assets:
+        pytest.skip("KUBEBUILDER_ASSETS does not name a folder with kube-apiserver and etcd")
+    with running(Path(assets), tmp_path_factory.mktemp("real-api-server")) as started:
+        yield started
