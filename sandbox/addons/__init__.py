@@ -1,0 +1,11 @@
+"""What runs inside a sandbox from the start, as a cluster's administrator would install it.
+
+    manifests (*.yaml here, CRDs) ──► objects ──install──► API server ──► kubelet ──► ready, one by one
+
+Objects are plain files; only paths of this run are filled in. Their images are programs of the kubelet's
+table.
+"""
+
+from sandbox.addons.install import ADDONS, install, wait_until_ready
+
+__all__ = ["ADDONS", "install", "wait_until_ready"]
