@@ -7,19 +7,23 @@ import secrets
 import signal
 import socket
 import sys
-import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from controller.act import Actor
 from controller.caches import Caches
 from controller.hooks import Hooks
 from controller.index import Key
+from controller.metrics import MetricsProvider
 from controller.metrics.measure import Measurer
 from controller.observation import Options
 from controller.observe import Observer
 from controller.reconcile import Reconciler
-from controller.rounds import RoundRunner
+from controller.rounds import Calls, RoundRunner
 from controller.settings import Settings
 from controller.stopwatches import Stopwatches
 from controller.telemetry import Telemetry
@@ -31,6 +35,7 @@ from shared.leader import LeaderSettings, LeadershipLost, lead
 from shared.names import EVENT_COMPONENT
 from shared.queue import KeyQueue
 from shared.serving import Site
+from shared.types.metric import MetricProviderType
 
 log = logging.getLogger(__name__)
 
@@ -89,22 +94,39 @@ class _Readiness:
 
 
 async def _control(told: Settings, cluster: Cluster, readiness: _Readiness) -> None:
+    async with Hooks(told.hook_tokens_file, told.event_webhook) as hooks:
+        await control(told, Outside(cluster, hooks), readiness.fine)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the control loop talks to. `providers` of metrics: by default those of `controller.metrics`."""
+
+    cluster: Cluster
+    hooks: Calls
+    providers: Mapping[MetricProviderType, MetricsProvider] | None = None
+    registry: CollectorRegistry = REGISTRY
+    drain: float = Options().drain
+
+
+async def control(told: Settings, outside: Outside, on_synced: Callable[[], None]) -> None:
     """Wire everything together and run it. Nothing is reconciled before every cache was filled."""
+    cluster, hooks = outside.cluster, outside.hooks
+    clock = asyncio.get_running_loop().time
     queue: KeyQueue[Key] = KeyQueue()
-    telemetry = Telemetry(told.mesh_provider)
+    telemetry = Telemetry(told.mesh_provider, outside.registry)
     caches = Caches(cluster, told.namespace, queue.add)
-    stopwatches = Stopwatches(time.monotonic)
+    stopwatches = Stopwatches(clock)
     caches.on_reroute(stopwatches.rerouted)
     recorder = EventRecorder(cluster, component=EVENT_COMPONENT)
     options = Options(
         provider=told.mesh_provider,
         selector_labels=_split(told.selector_labels),
         include_label_prefix=_split(told.include_label_prefix),
+        drain=outside.drain,
     )
-    async with (
-        Hooks(told.hook_tokens_file, told.event_webhook) as hooks,
-        Measurer(cluster, caches.templates.cache, told.metrics_server) as measurer,
-    ):
+    measures = Measurer(cluster, caches.templates.cache, told.metrics_server, providers=outside.providers)
+    async with measures as measurer:
         rounds = RoundRunner(hooks, measurer, on_done=queue.add, on_measured=telemetry.measured)
         reconciler = Reconciler(
             queue=queue,
@@ -117,14 +139,14 @@ async def _control(told: Settings, cluster: Cluster, readiness: _Readiness) -> N
             stopwatches=stopwatches,
             recorder=recorder,
             telemetry=telemetry,
-            clock=time.monotonic,
+            clock=clock,
         )
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(caches.run())
                 tasks.create_task(recorder.run())
                 await caches.synced()
-                readiness.fine()
+                on_synced()
                 log.info("caches filled, reconciling", extra={"canaries": len(caches.canaries.cache)})
                 await reconciler.run(told.threadiness)
         finally:

@@ -15,7 +15,7 @@ from controller.observation import Endpoints, Manifest, Workload
 from controller.projections import Malformed, ServiceEndpoints
 from controller.routers.traefik import parse_weights
 from shared.cluster import Cluster
-from shared.errors import RoutingError
+from shared.errors import ClusterError, RoutingError
 from shared.informer import Informer
 from shared.names import TRAEFIK_GROUPS, canary_name, primary_name
 from shared.resources import (
@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 DISCOVERY_INTERVAL = 15.0
 """Seconds between two looks for Traefik's resources while the cluster serves none."""
+_DISCOVERY_RETRY = 1.0
 
 
 class Caches:
@@ -48,6 +49,7 @@ class Caches:
         self._wake = wake
         self._rerouted: Callable[[Key], None] = lambda _key: None
         self._slices: defaultdict[Key, dict[str, int]] = defaultdict(dict)
+        self._discovered = asyncio.Event()  # Traefik's resources are in the cache, or known to be absent
         self.index = Index()
         self.traefik_services: Resource | None = None
         self.canaries = self._informer(CANARIES, projections.canary)
@@ -78,6 +80,7 @@ class Caches:
         """Return once every cache was filled; Traefik's only if the cluster serves it."""
         for informer in self._fixed():
             await informer.synced.wait()
+        await self._discovered.wait()
 
     def endpoints(self, namespace: str, apex: str) -> Endpoints:
         """Ready endpoints behind the generated Services of an apex."""
@@ -114,20 +117,25 @@ class Caches:
             tasks.create_task(routes.run())
             await routes.synced.wait()
             self.traefik_services = resource
+            self._discovered.set()
             for key in self.canaries.cache:
                 self._wake(key)
 
     async def _discover(self) -> Resource:
-        told = False
         while True:
-            for group in TRAEFIK_GROUPS:
-                if "traefikservices" in (await self._cluster.served(group) or {}):
-                    return traefik_services(group)
-            if not told:
+            try:
+                for group in TRAEFIK_GROUPS:
+                    if "traefikservices" in (await self._cluster.served(group) or {}):
+                        return traefik_services(group)
+            except ClusterError as error:
+                log.warning("discovery failed, trying again", extra={"cause": str(error)})
+                await asyncio.sleep(_DISCOVERY_RETRY)
+                continue
+            if not self._discovered.is_set():
                 log.warning(
                     "the cluster serves no TraefikService; waiting for Traefik's CRDs to be installed"
                 )
-                told = True
+                self._discovered.set()
             await asyncio.sleep(DISCOVERY_INTERVAL)
 
     def _waker(

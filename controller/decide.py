@@ -75,7 +75,8 @@ def _blocked(seen: Observation, problem: Blocked | InvalidSpec | RoutingError) -
     reason = problem.reason if isinstance(problem, Blocked) else type(problem).__name__
     status = statuses.blocked(seen.canary.status, reason, str(problem), seen.now)
     events = () if status == seen.canary.status else (warning(str(problem)),)
-    return Step(status, reason, events=events, route=seen.route is not None)
+    routed = seen.route is not None or seen.canary.status.phase not in (Phase.NONE, Phase.INITIALIZING)
+    return Step(status, reason, events=events, route=routed)
 
 
 def _with_route(seen: Observation, step: Step) -> Decision:

@@ -31,7 +31,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Set a Deployment's replicas through its scale subresource."""
+    """Set a Deployment's replicas."""
 
     name: str
     replicas: int

@@ -96,10 +96,7 @@ def workload(obj: Json) -> Workload:
         updated=status.get("updatedReplicas", 0),
         total=status.get("replicas", 0),
         available=status.get("availableReplicas", 0),
-        deadline_exceeded=any(
-            each["type"] == "Progressing" and each.get("reason") == "ProgressDeadlineExceeded"
-            for each in status.get("conditions") or ()
-        ),
+        deadline_exceeded=_deadline_exceeded(obj),
     )
 
 
@@ -152,3 +149,15 @@ def _first_template(obj: Json) -> bool:
         return count in ("", "1")
     seen = obj.get("status", {}).get("observedGeneration", 0) >= metadata["generation"]
     return bool(count == "1" and seen and not spec.get("paused"))
+
+
+def _deadline_exceeded(obj: Json) -> bool:
+    """Whether the Deployment gave up on the template that it has now; until it has seen that, the condition
+    is about the one before."""
+    status = obj.get("status", {})
+    if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
+        return False
+    return any(
+        each["type"] == "Progressing" and each.get("reason") == "ProgressDeadlineExceeded"
+        for each in status.get("conditions") or ()
+    )

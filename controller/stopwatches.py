@@ -20,6 +20,7 @@ _ANALYSED = (Phase.PROGRESSING, Phase.WAITING_PROMOTION)
 @dataclass(slots=True)
 class _Laps:
     revision: str = ""
+    verdicts: tuple[int, int] | None = None  # what the status says came of the rounds so far
     analysis: float = 0.0
     fresh: bool = True
     route: float = 0.0
@@ -53,8 +54,13 @@ class Stopwatches:
         revision = f"{seen.canary.metadata.uid}/{seen.target.template_hash if seen.target else ''}"
         if laps.revision != revision:
             laps.revision, laps.analysis, laps.fresh, laps.canary_unready = revision, now, True, None
+        verdicts = (seen.canary.status.canary_weight, seen.canary.status.failed_checks)
+        if laps.verdicts not in (None, verdicts):  # judged, even if the answer to the write got lost
+            laps.analysis, laps.fresh = now, False
+        laps.verdicts = verdicts
         canary_waits = (
             seen.target is not None
+            and not seen.canary.spec.suspend
             and seen.canary.status.phase in _ANALYSED
             and isinstance(canary_readiness(seen, seen.target), Waiting)
         )

@@ -17,6 +17,8 @@ _STATUS = {Phase.PROGRESSING: 0, Phase.FAILED: 2}
 _OTHER_STATUS = 1
 _ALL = 100
 _TARGET = ("name", "namespace")
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds. Flagger's, which are the defaults of Prometheus' Go client."""
 _OUTCOME = (*_TARGET, "deployment_strategy", "analysis_status")
 
 
@@ -36,7 +38,11 @@ class Telemetry:
         self._weight = gauge("weight", "Share of traffic in percent", "workload", "namespace")
         self._analysis = gauge("metric_analysis", "Last value of a metric", *_TARGET, "metric")
         self._duration = Histogram(
-            "flagger_canary_duration_seconds", "Duration of one pass", _TARGET, registry=registry
+            "flagger_canary_duration_seconds",
+            "Duration of one pass",
+            _TARGET,
+            registry=registry,
+            buckets=_BUCKETS,
         )
         self._successes = Counter("flagger_canary_successes", "Promotions", _OUTCOME, registry=registry)
         self._failures = Counter("flagger_canary_failures", "Rollbacks", _OUTCOME, registry=registry)

@@ -92,9 +92,9 @@ def _shift(seen: Observation) -> Step:
     """Traffic back to the primary: at once, or `stepWeightPromotion` percent an interval."""
     canary, weight = seen.canary, seen.canary.status.canary_weight
     step, interval = canary.spec.analysis.step_weight_promotion, canary.spec.analysis.interval_seconds
+    if step and weight and not rounds_plan.due(seen):
+        return stay(seen, "WaitingForInterval", requeue_after=interval - seen.elapsed.analysis)
     if step and weight > step:
-        if not rounds_plan.due(seen):
-            return stay(seen, "WaitingForInterval", requeue_after=interval - seen.elapsed.analysis)
         left = weight - step
         message = f"Advance {full_name(canary)} primary weight {100 - left}"
         return Step(

@@ -14,6 +14,9 @@ Json = dict[str, Any]
 """A JSON object as parsed; what is in it is for a model to say."""
 
 
+_UNKNOWN: set[str] = set()
+
+
 class Wire(BaseModel):
     """An object, or a part of one, as the API server sends it.
 
@@ -27,6 +30,10 @@ class Wire(BaseModel):
         populate_by_name=True,
         use_attribute_docstrings=True,
     )
+
+    def model_post_init(self, _: Any) -> None:
+        """Forget which fields were given: nobody asks, and the sets are half of a Canary's 13 KB."""
+        object.__setattr__(self, "__pydantic_fields_set__", _UNKNOWN)
 
     def dump(self) -> Json:
         """The JSON that parses to an equal model; fields without a value are left out."""
