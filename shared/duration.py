@@ -25,7 +25,7 @@ _UNITS = (
 
 
 def parse(text: str) -> timedelta:
-    """The duration that the whole text says, to the microsecond.
+    """The duration that the whole text says: to the microsecond up to a year, where floats are that exact.
 
     Raises:
         ValueError: Go's ParseDuration would not read it; the message names the text.
