@@ -19,8 +19,8 @@ _ANALYSED = (Phase.PROGRESSING, Phase.WAITING_PROMOTION)
 
 @dataclass(slots=True)
 class _Laps:
-    revision: str = ""
-    verdicts: tuple[int, int] | None = None  # what the status says came of the rounds so far
+    subject: tuple[str, str, bool] = ("", "", False)
+    verdicts: tuple[int, int] = (0, 0)  # what the status says came of the rounds so far
     analysis: float = 0.0
     fresh: bool = True
     route: float = 0.0
@@ -51,11 +51,11 @@ class Stopwatches:
     def read(self, key: Key, seen: Observation) -> Observation:
         """The observation with its elapsed times. Starts and stops what depends on what is seen."""
         laps, now = self._of(key), self._clock()
-        revision = f"{seen.canary.metadata.uid}/{seen.target.template_hash if seen.target else ''}"
-        if laps.revision != revision:
-            laps.revision, laps.analysis, laps.fresh, laps.canary_unready = revision, now, True, None
+        subject = _subject(seen)
         verdicts = (seen.canary.status.canary_weight, seen.canary.status.failed_checks)
-        if laps.verdicts not in (None, verdicts):  # judged, even if the answer to the write got lost
+        if laps.subject != subject:
+            laps.subject, laps.analysis, laps.fresh, laps.canary_unready = subject, now, True, None
+        elif verdicts not in (laps.verdicts, (0, 0)):  # judged, even if the answer to the write got lost
             laps.analysis, laps.fresh = now, False
         laps.verdicts = verdicts
         canary_waits = (
@@ -82,6 +82,13 @@ class Stopwatches:
         if key not in self._laps:
             self._laps[key] = _Laps(analysis=self._clock(), route=self._clock())
         return self._laps[key]
+
+
+def _subject(seen: Observation) -> tuple[str, str, bool]:
+    """What rounds are about: of which Canary, which revision, and whether it is analysed or at its gate."""
+    template = seen.target.template_hash if seen.target is not None else ""
+    resting = seen.canary.status.phase in (Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED, Phase.WAITING)
+    return seen.canary.metadata.uid, template, resting
 
 
 def _since(start: float | None, now: float) -> float:

@@ -79,7 +79,7 @@ def start(seen: Observation, target: Workload, events: tuple[Event, ...] = ()) -
     scale = (Scale(target.name, replicas),) if target.replicas == 0 else ()
     status = enter(seen, Phase.PROGRESSING, last_applied_spec=target.template_hash, failed_checks=0)
     message = f"New revision detected! Scaling up {full_name(seen.canary)}"
-    return Step(status, "NewRevision", actions=scale, events=(*events, Event(message)), judged=True)
+    return Step(status, "NewRevision", actions=scale, events=(*events, Event(message)))
 
 
 def restart(seen: Observation, target: Workload) -> Step:
@@ -89,7 +89,7 @@ def restart(seen: Observation, target: Workload) -> Step:
     )
     message = f"New revision detected! Restarting analysis for {full_name(seen.canary)}"
     scale = (Scale(target.name, initial_replicas(seen)),) if target.replicas == 0 else ()
-    return Step(status, "NewRevision", actions=scale, events=(Event(message),), judged=True)
+    return Step(status, "NewRevision", actions=scale, events=(Event(message),))
 
 
 def cancel(seen: Observation, target: Workload) -> Step:
@@ -98,7 +98,7 @@ def cancel(seen: Observation, target: Workload) -> Step:
         seen, Phase.SUCCEEDED, last_applied_spec=target.template_hash, failed_checks=0, canary_weight=0
     )
     message = f"Revision reverted! Analysis cancelled for {full_name(seen.canary)}"
-    return Step(status, "RevisionReverted", events=(Event(message),), judged=True)
+    return Step(status, "RevisionReverted", events=(Event(message),))
 
 
 def roll_back(seen: Observation, message: str, *, judged: bool = False) -> Step:
