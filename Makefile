@@ -13,7 +13,7 @@ PACKAGES := benchmarks certs cli controller loadtester sandbox shared tests
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(VENV)/debian/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check crds lock clean
+.PHONY: help demo test bench lint check crds lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -24,6 +24,9 @@ demo: $(VENV)/installed ## play the guide's story; ARGS=--fast takes two minutes
 test: check ## lint, types, layers, CRDs, then all tests; ARGS goes to pytest
 	@python -m sandbox.prerequisites
 	python -m pytest -n $(WORKERS) $(ARGS)
+
+bench: $(VENV)/installed ## measure speed and size; ARGS=memory for one group, ARGS="--json FILE" for samples
+	python -m benchmarks $(ARGS)
 
 lint: $(VENV)/installed-dev ## only style
 	ruff check $(PACKAGES)

@@ -24,6 +24,6 @@ class Settings:
     log_level: str = flag("info", "debug, info, warn or error")
     host: str = flag("0.0.0.0", "address of /healthz, /readyz and /metrics")
     port: int = flag(8080, "port of /healthz, /readyz and /metrics; 0 takes any")
-    threadiness: int = flag(64, "Canaries reconciled at the same time")
+    threadiness: int = flag(16, "Canaries reconciled at the same time")
     enable_leader_election: bool = flag(False, "run several replicas, of which one acts")  # noqa: FBT003 - a default
     leader_election_namespace: str = flag("kube-system", "namespace of the Lease", env="POD_NAMESPACE")

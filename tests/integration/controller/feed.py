@@ -1,6 +1,7 @@
 """What happens in a namespace, as the API server tells it: every version of every object, in one order.
 
-The tests' own eyes, independent of the controller's informers. The in-test controllers and the oracle read it.
+The tests' own eyes, independent of the controller's informers. The in-test controllers and the oracle
+read it.
 """
 
 import asyncio
@@ -68,7 +69,9 @@ class Feed:
             await _cancel(task)
 
     async def until(self, fact: Callable[[], object], *, otherwise: Callable[[], str] = str) -> None:
-        """Return once the fact is true; it is looked at after each change. `otherwise` tells what there is."""
+        """Return once the fact is true; it is looked at after each change. `otherwise` tells what there
+        is.
+        """
         try:
             async with self._news, asyncio.timeout(self._patience):
                 await self._news.wait_for(lambda: bool(fact()))

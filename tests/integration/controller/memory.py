@@ -1,6 +1,7 @@
 """An API server as a dictionary: what a `Cluster` sends is answered in this process, on the loop's own clock.
 
-For the tests that need thousands of runs, or hours in milliseconds. It keeps to what the controller relies on:
+For the tests that need thousands of runs, or hours in milliseconds. It keeps to what the controller
+relies on:
 versions, generations, conflicts, the status subresource, merge patches, ordered watches. `latency` passes
 before and after each request, an exchange's own `lag` before its watches tell.
 """

@@ -3,14 +3,16 @@
     feed.changes ─► replayed by resourceVersion ─► one view of each Canary after every write ─► violations
 
 I1  weights sum to 100 and are one of the plan's steps
-I2  no traffic to a canary without ready pods, nor to a primary without any while its canary is being analysed and has some
+I2  no traffic to a canary without ready pods, nor to a primary without any while its canary is being
+    analysed and has some
 I3  the primary's template changes only by promotion of the template that was analysed, step by step
 I4  a template is taken up only from the target, and taken as promoted only after its promotion
 I5  traffic to the canary means that a running analysis is about the template that its pods run
 I6  the status never claims less canary traffic than is routed
 I7  nothing is written but what is the Canary's own
 
-What the controller itself writes has to be right at once. What others bring about, it has to mend within `grace`.
+What the controller itself writes has to be right at once. What others bring about, it has to mend within
+`grace`.
 """
 
 from collections.abc import Callable, Iterator
@@ -307,7 +309,8 @@ class Oracle:
         """I3."""
         revision = primary["metadata"]["annotations"][REVISION_ANNOTATION]
         if view.phase != "Promoting" or revision != view.status["lastAppliedSpec"]:
-            yield f"I3: the primary was given {revision} in phase {view.phase} of {view.status['lastAppliedSpec']}"
+            analysed = view.status["lastAppliedSpec"]
+            yield f"I3: the primary was given {revision} in phase {view.phase} of {analysed}"
         copied = self._templates.get(revision)
         if copied is None or copied["spec"] != primary["spec"]["template"]["spec"]:
             yield f"I3: the primary's pods are not those of {revision}"
@@ -320,7 +323,7 @@ def _gave_up(deployment: Json) -> bool:
     return any(each.get("reason") == "ProgressDeadlineExceeded" for each in status.get("conditions", ()))
 
 
-def _status_steps(old: View, new: View) -> Iterator[str]:
+def _status_steps(old: View, new: View) -> Iterator[str]:  # noqa: C901 - one rule of the status after the other
     """I3 and I4: the status moves along the plan, and names no revision that it has not handled."""
     was, now = old.status, new.status
     if new.weight > old.weight:
@@ -337,6 +340,8 @@ def _status_steps(old: View, new: View) -> Iterator[str]:
             new.phase == "Succeeded" and now["lastAppliedSpec"] != was["lastPromotedSpec"]
         ):
             yield f"I4: took up {now['lastAppliedSpec']} in phase {new.phase}"
+        if new.weight:
+            yield f"I3: {now['lastAppliedSpec']} begins at weight {new.weight}"
     if now.get("lastPromotedSpec") != was.get("lastPromotedSpec"):
         if (old.phase, new.phase) != ("Finalising", "Succeeded"):
             yield f"I4: took {now['lastPromotedSpec']} as promoted in phase {new.phase}"

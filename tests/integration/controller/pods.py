@@ -1,6 +1,8 @@
-"""The Deployment and EndpointSlice controllers without pods: they write what those would, as pods become ready.
+"""The Deployment and EndpointSlice controllers without pods: they write what those would, as pods become
+ready.
 
-    Deployment changed ─► status: observed, not yet ready ─► `startup` passes ─► EndpointSlices ─► status: ready
+    Deployment changed ─► status: observed, not yet ready ─► `startup` passes ─► EndpointSlices ─►
+    status: ready
 
 A test says which versions never become ready (`hold`), and a version that is running and is held crashes.
 Pods of the old template go on serving until those of the new one are ready, as in a rolling update.

@@ -1,6 +1,9 @@
-"""Any history that people, clusters and faults can make: the oracle watches, and in the end no revision is lost."""
+"""Any history that people, clusters and faults can make: the oracle watches, and in the end no revision
+is lost.
+"""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -36,6 +39,15 @@ LAGS = st.dictionaries(
     st.sampled_from([0.03, 0.25, 2.0]),
 )
 """By how many seconds the controller's view of a resource lags behind."""
+UNDER_WAY = ["Progressing", "Promoting", "Finalising"]
+THEN = [
+    "another revision",
+    "another revision while the controller is down",
+    "its pods fail",
+    "the primary's pods fail",
+    "it is suspended",
+    "nothing",
+]
 FAULTS = st.tuples(st.sampled_from(list(Fault)), st.integers(1, 6))
 
 
@@ -91,23 +103,42 @@ class AnyHistory(RuleBasedStateMachine):
     def set_image(self, version: str, pause: float) -> None:
         self.do(self.here.world.set_image(version), pause)
 
-    @rule(version=VERSIONS, phase=st.sampled_from(["Progressing", "Promoting", "Finalising"]))
-    def a_rollout_gets_as_far_as(self, version: str, phase: str) -> None:
-        """So that what comes next comes in the middle of it."""
+    @rule(
+        version=VERSIONS,
+        phase=st.sampled_from(UNDER_WAY),
+        then=st.sampled_from(THEN),
+        other=VERSIONS,
+        pause=PAUSES,
+    )
+    def in_the_middle_of_a_rollout(
+        self, version: str, phase: str, then: str, other: str, pause: float
+    ) -> None:
+        """The moment that it gets there, something else happens."""
         self.all_is_well()
+        world = self.here.world
 
         def there() -> bool:
-            view = self.here.world.view()
+            view = world.view()
             return view.phase == phase and (view.weight > 0 or phase == "Finalising")
 
         async def edit() -> None:
-            await self.here.world.set_image(version)
-            for _ in range(1000):
-                await asyncio.sleep(0.125)
-                if there():
-                    return
+            await world.set_image(version)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(200):
+                    await world.feed.until(there)
+            match then:
+                case "another revision":
+                    await world.set_image(other)
+                case "another revision while the controller is down":
+                    await self.while_it_is_down(world.set_image(other), 1.0)
+                case "its pods fail":
+                    world.pods.hold(APP, version)
+                case "the primary's pods fail":
+                    world.pods.hold(PRIMARY, version)
+                case "it is suspended":
+                    await world.patch(CANARIES, APP, {"spec": {"suspend": True}})
 
-        self.do(edit(), 0)
+        self.do(edit(), pause)
 
     @rule(replicas=st.integers(0, 3), pause=PAUSES)
     def scale_the_target(self, replicas: int, pause: float) -> None:
@@ -192,18 +223,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(down=st.sampled_from([1.0, 30.0]), version=VERSIONS, pause=PAUSES)
     def a_revision_lands_while_the_controller_is_down(self, down: float, version: str, pause: float) -> None:
-        async def edit() -> None:
-            world = self.here.world
-            await world.check()
-            await world.stop()
-            try:
-                await world.set_image(version)
-            finally:
-                await world.rest(down)
-                await world.excuse()
-                await world.start()
-
-        self.do(edit(), pause)
+        self.do(self.while_it_is_down(self.here.world.set_image(version), down), pause)
 
     @rule(fault=FAULTS, pause=PAUSES)
     def something_breaks_at_a_write_to_come(self, fault: tuple[Fault, int], pause: float) -> None:
@@ -223,6 +243,18 @@ class AnyHistory(RuleBasedStateMachine):
         finally:
             self.runner.run(self.stack.aclose())
             self.runner.close()
+
+    async def while_it_is_down(self, edit: Coroutine[Any, Any, object], seconds: float) -> None:
+        """Nobody can mend anything meanwhile."""
+        world = self.here.world
+        await world.stop()
+        await world.check()
+        try:
+            await edit
+        finally:
+            await world.rest(seconds)
+            await world.excuse()
+            await world.start()
 
     def all_is_well(self) -> None:
         """Metrics are good, gates are open, pods become ready."""

@@ -1,4 +1,5 @@
-"""Killed after any write, refused or cut off at any write: the end is the same, and nothing wrong happens on the way.
+"""Killed after any write, refused or cut off at any write: the end is the same, and nothing wrong
+happens on the way.
 
 Simulated, one run for each write of a promotion and of a rollback, from the birth of the Canary on.
 """

@@ -85,7 +85,7 @@ async def test_a_prometheus_that_is_down_halts_and_is_named(stage: Stage) -> Non
 
 
 async def test_a_revision_that_lands_mid_analysis_is_analysed_alone(stage: Stage) -> None:
-    world = await bootstrapped(stage, analysis={"interval": "400ms"})
+    world = await bootstrapped(stage, analysis={"interval": "1s"})
     await world.set_image(SECOND)
     await world.weighs(10)
     await world.set_image(THIRD)

@@ -29,7 +29,7 @@ from tests.integration.controller import objects
 from tests.integration.controller.feed import FOLLOWED, Feed
 from tests.integration.controller.oracle import Oracle, View, shares_of
 from tests.integration.controller.pods import Pods
-from tests.integration.controller.tap import Crash, Faults, Record, Tap, Wire, none
+from tests.integration.controller.tap import Crash, Fault, Faults, Record, Tap, Wire, none
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class World:
 
     async def _live(self) -> None:
         wire: Wire = await self.wire()
-        cluster = Cluster(Tap(wire, self.record, self.faults))  # type: ignore[arg-type] # has what a Cluster uses
+        cluster = Cluster(Tap(wire, self.record, self._fault))  # type: ignore[arg-type] # has what a Cluster uses
         outside = Outside(
             cluster,
             self.answers.hooks,
@@ -109,6 +109,10 @@ class World:
         )
         async with cluster:
             await control(self.answers.told, outside, self._synced.set)
+
+    def _fault(self, number: int) -> Fault | None:
+        """As `faults` is at the time of the write."""
+        return self.faults(number)
 
     # What people do
 
