@@ -39,6 +39,9 @@ from shared.types.metric import MetricProviderType
 
 log = logging.getLogger(__name__)
 
+_LAST_WORDS = 2.0
+"""Seconds for Events at the end of the process."""
+
 
 def main() -> int:
     """Run the controller; the exit code is 1 when it could not start or lost its Lease."""
@@ -151,6 +154,10 @@ async def control(told: Settings, outside: Outside, on_synced: Callable[[], None
                 await reconciler.run(told.threadiness)
         finally:
             await rounds.close()
+            # Events that wait for company still go out, if that is quick.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS):
+                    await recorder.flush()
 
 
 def _split(text: str) -> tuple[str, ...]:

@@ -93,6 +93,8 @@ class World:
             self.lives += 1
             try:
                 await self._live()
+            except Crash:
+                continue
             except BaseExceptionGroup as ended:
                 if ended.split(Crash)[1] is not None:
                     raise
