@@ -93,6 +93,7 @@ class Pods:
         latest = self.feed.get(DEPLOYMENTS, name)
         if latest is None:
             return
+        await self._count_template(latest)
         self.live[name] = self._wanted(latest)
         await self._slices()
         await self._write_status(latest)

@@ -120,7 +120,10 @@ class World:
 
     async def apply(self, manifest: Json) -> Json:
         """Create an object of any kind that the tests use."""
-        resource = {"Canary": CANARIES, "Deployment": DEPLOYMENTS}[manifest["kind"]]
+        return await self.create({"Canary": CANARIES, "Deployment": DEPLOYMENTS}[manifest["kind"]], manifest)
+
+    async def create(self, resource: Resource, manifest: Json) -> Json:
+        """Create an object."""
         return await self._seen(resource, await self.cluster.create(resource, manifest))
 
     async def set_image(self, version: str, name: str = objects.APP) -> None:
@@ -174,6 +177,10 @@ class World:
         """spec.replicas of a Deployment."""
         return int(self.feed.state[DEPLOYMENTS.plural, name]["spec"]["replicas"])
 
+    def annotations(self, resource: Resource, name: str) -> dict[str, str]:
+        """Annotations of an object."""
+        return self.feed.state[resource.plural, name]["metadata"].get("annotations") or {}
+
     def images(self, name: str) -> list[str]:
         """Images of a Deployment."""
         pods = self.feed.state[DEPLOYMENTS.plural, name]["spec"]["template"]["spec"]
@@ -223,9 +230,12 @@ class World:
             for line in event["message"].splitlines()
         ]
 
-    async def said(self, message: str) -> None:
-        """Return when an Event says so; Events come a little after what they tell of."""
-        await self.feed.until(lambda: message in self.events(), otherwise=lambda: "\n".join(self.events()))
+    async def said(self, text: str) -> None:
+        """Return when an Event has a line with the text; Events come a little after what they tell of."""
+        await self.feed.until(
+            lambda: any(text in line for line in self.events()),
+            otherwise=lambda: f"nobody said {text!r}, but:\n" + "\n".join(self.events()),
+        )
 
     async def check(self) -> None:
         """Have the oracle judge everything so far."""
