@@ -226,7 +226,10 @@ class Cluster:
         plurals: dict[str, str] = {}
         for version in sorted(versions, key=lambda each: each != preferred):
             path = f"/apis/{group}/{version}" if group else f"/api/{version}"
-            listed = await self._exchange.send(Request("GET", path))
+            try:
+                listed = await self._exchange.send(Request("GET", path))
+            except NotFound:  # it went since the group was read
+                continue
             for resource in listed.get("resources") or []:
                 if "/" not in resource["name"]:
                     plurals.setdefault(resource["name"], version)

@@ -108,6 +108,7 @@ class Exchange:
                     response = await stack.enter_async_context(await _open(request, connection))
             except (_Failed, aiohttp.ClientError, OSError) as error:
                 raise (await self._understand(request, error, connection)).error from error
+            stack.callback(_hang_up, response)
             stream = await stack.enter_async_context(aclosing(answers.lines(response.content)))
             while True:
                 try:
@@ -188,6 +189,12 @@ async def _open(request: Request, connection: Connection) -> aiohttp.ClientRespo
         rest = answers.retry_after(response.headers)
         error = answers.refusal(response.status, status, request.what, rest)
         raise _Failed(Failure(error, response.status, rest))
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """Leave an answer that has not ended. TLS would wait for the server to say goodbye, and it streams on."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 def _reason(error: Exception) -> str:

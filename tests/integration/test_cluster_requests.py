@@ -226,6 +226,11 @@ async def test_discovery_tells_each_resource_with_the_preferred_version(
     assert await cluster.served("traefik.io") is None
 
 
+async def test_a_version_that_goes_between_two_looks_has_nothing(cluster: Cluster, server: Server) -> None:
+    server.on("GET", "/apis/x.io", reply({"versions": [{"version": "v1"}]}))
+    assert await cluster.served("x.io") == {}
+
+
 async def test_discovery_of_the_core_group(cluster: Cluster, server: Server) -> None:
     server.on("GET", "/api", reply({"versions": ["v1"]}))
     server.on("GET", "/api/v1", reply({"resources": [{"name": "pods"}]}))

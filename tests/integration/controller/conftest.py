@@ -1,7 +1,6 @@
 """Worlds to put the controller in: on the sandbox's API server, and on a real one where there is one."""
 
 import asyncio
-import contextlib
 import itertools
 import time
 from collections.abc import AsyncIterator
@@ -132,6 +131,5 @@ async def uninstall(cluster: Cluster, crd: Json) -> None:
     """Delete a CRD and return when its objects are served no more."""
     spec = crd["spec"]
     await cluster.delete(CRDS, crd["metadata"]["name"])
-    with contextlib.suppress(NotFound):  # the group is still listed and its version no more: it is going
-        while spec["names"]["plural"] in (await cluster.served(spec["group"]) or {}):  # noqa: ASYNC110 - a server that is asked, and tells nobody
-            await asyncio.sleep(0.02)
+    while spec["names"]["plural"] in (await cluster.served(spec["group"]) or {}):  # noqa: ASYNC110 - a server that is asked, and tells nobody
+        await asyncio.sleep(0.02)

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from shared.errors import AlreadyExists, Conflict, NotFound
+from shared.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound
 from shared.exchange import Request
 from shared.types.meta import Json
 
@@ -64,6 +64,8 @@ class MemoryApi:
     latency: float = 0.001
     kinds: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     """Which plurals a (group, version) serves, for discovery and for 404s of resources without a CRD."""
+    down: bool = False
+    """Whether exchanges that were given a lag, be it none, get no answer."""
     _objects: dict[tuple[str, str, str], Json] = field(default_factory=dict)
     _told: list[Told] = field(default_factory=list)
     _watchers: set[asyncio.Event] = field(default_factory=set)
@@ -76,7 +78,13 @@ class MemoryApi:
 
     def exchange(self, lag: Mapping[str, float] | None = None) -> "MemoryExchange":
         """A connection whose watches are so many seconds late, by plural."""
-        return MemoryExchange(self, lag or {})
+        return MemoryExchange(self, lag)
+
+    def go_down(self) -> None:
+        """Break all watches and answer nothing, until `down` is taken back."""
+        self.down = True
+        for news in self._watchers:
+            news.set()
 
     def answer(self, request: Request) -> Json:
         """Carry one request out."""
@@ -95,20 +103,26 @@ class MemoryApi:
             case _:
                 return self._delete(place, request)
 
-    async def watch(self, request: Request, lag: Mapping[str, float]) -> AsyncGenerator[bytes]:
-        """The lines after the version that the request names, forever."""
+    def reachable(self, lag: Mapping[str, float] | None) -> None:
+        """Raise for an exchange that cannot reach us."""
+        if self.down and lag is not None:
+            raise ClusterUnavailable("memory: Connection refused")
+
+    async def watch(self, request: Request, lag: Mapping[str, float] | None) -> AsyncGenerator[bytes]:
+        """The lines after the version that the request names, until the server goes down."""
         place, after = place_of(request.path), int(request.query["resourceVersion"])
         news, done = asyncio.Event(), 0
         self._watchers.add(news)
         clock = asyncio.get_running_loop().time
         try:
             while True:
+                self.reachable(lag)
                 while done < len(self._told):
                     told = self._told[done]
                     done += 1
                     here = place.namespace in ("", told.namespace) and place.plural == told.plural
                     if here and told.version > after:
-                        if (left := told.at + lag.get(told.plural, 0.0) - clock()) > 0:
+                        if (left := told.at + (lag or {}).get(told.plural, 0.0) - clock()) > 0:
                             await asyncio.sleep(left)
                         yield told.line
                 news.clear()
@@ -209,11 +223,12 @@ class MemoryExchange:
     """As much of `shared.exchange.Exchange` as a Cluster uses."""
 
     api: MemoryApi
-    lag: Mapping[str, float]
+    lag: Mapping[str, float] | None
     server: str = "memory"
 
     async def send(self, request: Request) -> Json:
         await asyncio.sleep(self.api.latency)
+        self.api.reachable(self.lag)
         answer = orjson.dumps(self.api.answer(request))
         await asyncio.sleep(self.api.latency)
         parsed: Json = orjson.loads(answer)

@@ -21,102 +21,14 @@ from dataclasses import dataclass, field
 from controller.revision import template_hash
 from controller.workloads.deployment import REVISION_ANNOTATION
 from shared.duration import parse
-from shared.resources import CANARIES, DEPLOYMENTS, ENDPOINTSLICES, EVENTS, SERVICES
+from shared.resources import CANARIES, DEPLOYMENTS, EVENTS, SERVICES
 from shared.types.meta import Json
 from tests.integration.controller.feed import Change, Feed, Ref
 from tests.integration.controller.tap import Record, Sent
+from tests.integration.controller.view import View
 
 ROUTED = ("Progressing", "WaitingPromotion", "Promoting")
 ANALYSED = ("Progressing", "WaitingPromotion")
-
-
-@dataclass(frozen=True)
-class View:
-    """One Canary and what is around it, after one write."""
-
-    canary: Json
-    state: dict[Ref, Json]
-    plans: frozenset[int] = frozenset()
-    """The weights of all plans that the Canary has had: a change of the plan takes nothing back."""
-
-    @property
-    def status(self) -> Json:
-        return self.canary.get("status") or {}
-
-    @property
-    def phase(self) -> str:
-        return str(self.status.get("phase", ""))
-
-    @property
-    def weight(self) -> int:
-        return int(self.status.get("canaryWeight", 0))
-
-    @property
-    def target_name(self) -> str:
-        return str(self.canary["spec"]["targetRef"]["name"])
-
-    @property
-    def apex(self) -> str:
-        return str(self.canary["spec"]["service"].get("name") or self.target_name)
-
-    @property
-    def target(self) -> Json | None:
-        return self.state.get((DEPLOYMENTS.plural, self.target_name))
-
-    @property
-    def primary(self) -> Json | None:
-        return self.state.get((DEPLOYMENTS.plural, f"{self.target_name}-primary"))
-
-    @property
-    def route(self) -> Json | None:
-        return self.state.get(("traefikservices", self.apex))
-
-    @property
-    def shares(self) -> dict[str, int | None]:
-        """What Traefik has, by Service; a weight that is missing is None."""
-        return shares_of(self.route) if self.route is not None else {}
-
-    @property
-    def on_canary(self) -> int:
-        return self.shares.get(f"{self.apex}-canary") or 0
-
-    def ready(self, service: str) -> int:
-        """Ready endpoints of a Service."""
-        return sum(
-            len(endpoint["addresses"])
-            for (plural, _), obj in self.state.items()
-            if plural == ENDPOINTSLICES.plural
-            and obj["metadata"]["labels"]["kubernetes.io/service-name"] == service
-            for endpoint in obj.get("endpoints") or []
-        )
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """The weights of the plan, in order."""
-        analysis = self.canary["spec"]["analysis"]
-        if weights := analysis.get("stepWeights"):
-            return tuple(weights)
-        step, last = analysis.get("stepWeight") or 100, analysis.get("maxWeight") or 100
-        return (*range(step, last, step), last)
-
-    @property
-    def planned(self) -> frozenset[int]:
-        """Every weight that may be routed: steps, and those on the way back to the primary."""
-        reached = self.plans | {0, *self.steps}
-        back = self.canary["spec"]["analysis"].get("stepWeightPromotion") or 100
-        return reached | {left for weight in reached for left in range(weight, 0, -back)}
-
-    @property
-    def analysed(self) -> bool:
-        """Whether the target runs what the analysis is about."""
-        hashed = template_hash(self.target["spec"]["template"]) if self.target else None
-        return hashed == self.status.get("lastAppliedSpec")
-
-
-def shares_of(route: Json) -> dict[str, int | None]:
-    """The weights of a TraefikService by name."""
-    services = (route["spec"].get("weighted") or {}).get("services") or []
-    return {entry["name"]: entry.get("weight") for entry in services}
 
 
 def _shares_wrong(view: View) -> str | None:
@@ -127,11 +39,9 @@ def _shares_wrong(view: View) -> str | None:
     known = {f"{view.apex}-primary", f"{view.apex}-canary"}
     if not shares.keys() <= known or not all(shares.values()) or sum(s or 0 for s in shares.values()) != 100:
         return f"I1: Traefik was given {shares}"
-    return (
-        None
-        if canary in view.plans | {100}
-        else f"I1: {canary} is no weight of the plan {sorted(view.plans)}"
-    )
+    if canary not in view.plans | {100}:
+        return f"I1: {canary} is no weight of the plan {sorted(view.plans)}"
+    return None
 
 
 def _everything(view: View) -> str | None:

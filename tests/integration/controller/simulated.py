@@ -94,6 +94,7 @@ class Simulation:
     """A World in memory with what is around it."""
 
     world: World
+    api: MemoryApi
     metrics: SimulatedMetrics
     hooks: SimulatedHooks
 
@@ -118,7 +119,7 @@ async def simulation(plan: Plan) -> AsyncIterator[Simulation]:
         made.faults = plan.faults
         made.oracle.grace += 2 * max(plan.lag.values(), default=0.0)  # two edits in a row are seen one by one
         await made.feed.follow(ROUTES)
-        yield Simulation(made, metrics, hooks)
+        yield Simulation(made, api, metrics, hooks)
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):

@@ -4,9 +4,11 @@ is lost.
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -48,6 +50,9 @@ THEN = [
     "it is suspended",
     "nothing",
 ]
+GOOD = 100.0
+IN_FLIGHT = 6.0
+"""Seconds within which a verdict of before may still be written, late watches and retries included."""
 FAULTS = st.tuples(st.sampled_from(list(Fault)), st.integers(1, 6))
 
 
@@ -65,6 +70,9 @@ class AnyHistory(RuleBasedStateMachine):
         self.runner = asyncio.Runner(loop_factory=SimulatedLoop)
         self.stack = AsyncExitStack()
         self.sim: Simulation | None = None
+        self.bad_since = math.inf
+        """Since when no metric has had a good value, on the loop's clock."""
+        self.looked_at = 0
 
     @property
     def here(self) -> Simulation:
@@ -183,9 +191,11 @@ class AnyHistory(RuleBasedStateMachine):
         self.here.world.pods.exceed_deadline(APP)
         self.do(asyncio.sleep(0), pause)
 
-    @rule(value=st.sampled_from([100.0, 100.0, 0.0, None]), down=st.booleans(), pause=PAUSES)
+    @rule(value=st.sampled_from([GOOD, GOOD, 0.0, None]), down=st.booleans(), pause=PAUSES)
     def metrics_change(self, value: float | None, down: bool, pause: float) -> None:  # noqa: FBT001 - drawn
         self.here.metrics.value, self.here.metrics.down = value, down
+        bad = down or value != GOOD
+        self.bad_since = min(self.bad_since, self.runner.get_loop().time()) if bad else math.inf
         self.do(asyncio.sleep(0), pause)
 
     @rule(closed=st.sets(st.sampled_from(GATES)), pause=PAUSES)
@@ -236,6 +246,21 @@ class AnyHistory(RuleBasedStateMachine):
         if self.sim is not None:
             self.runner.run(self.sim.world.check())
 
+    @invariant()
+    def no_step_was_taken_on_bad_metrics(self) -> None:
+        if self.sim is None:
+            return
+        changes = [change for change in self.sim.world.feed.changes if change.ref == (CANARIES.plural, APP)]
+        for before, after in pairwise(changes[self.looked_at :]):
+            assert before.obj is not None and after.obj is not None
+            old, new = before.obj.get("status") or {}, after.obj.get("status") or {}
+            rose = new.get("canaryWeight", 0) > old.get("canaryWeight", 0) > 0
+            passed = new.get("phase") == "Promoting" != old.get("phase") and not after.obj["spec"].get(
+                "skipAnalysis"
+            )
+            assert not (rose or passed) or after.at < self.bad_since + IN_FLIGHT, f"{after}: {new}"
+        self.looked_at = max(0, len(changes) - 1)
+
     def teardown(self) -> None:
         try:
             if self.sim is not None:
@@ -258,7 +283,8 @@ class AnyHistory(RuleBasedStateMachine):
 
     def all_is_well(self) -> None:
         """Metrics are good, gates are open, pods become ready."""
-        self.here.hooks.closed, self.here.metrics.value, self.here.metrics.down = set(), 100.0, False
+        self.here.hooks.closed, self.here.metrics.value, self.here.metrics.down = set(), GOOD, False
+        self.bad_since = math.inf
         for name, image in list(self.here.world.pods.held):
             self.here.world.pods.release(name, image.rpartition(":")[2])
         self.here.world.pods.late.clear()

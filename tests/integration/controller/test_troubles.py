@@ -26,16 +26,12 @@ async def test_the_check_that_reaches_the_threshold_takes_all_weight_in_the_same
     world = await bootstrapped(stage, analysis={"threshold": 1})
     stage.metrics.success_rate = 0.0
     await world.set_image(SECOND)
-    await world.reached("Failed")
+    await world.said(f"Rolling back podinfo.{world.namespace} failed checks threshold reached 1")
+    await world.feed.until(lambda: world.replicas() == 0)
     writes = [str(sent) for sent in world.record.writes if sent.place.plural != "events"]
-    failed = next(
-        number
-        for number, sent in enumerate(world.record.writes)
-        if isinstance(sent.body, dict) and (sent.body.get("status") or {}).get("phase") == "Failed"
-    )
-    before = [str(sent) for sent in world.record.writes[: failed + 1] if sent.place.plural != "events"][-3:]
-    # The weight that was measured, then nothing but the route and the status.
-    assert before == [f"PATCH {STATUS}", f"PATCH {ROUTE}", f"PATCH {STATUS}"], writes
+    # A step, the verdict with nothing between its route and its status, and the pods last.
+    step = verdict = [f"PATCH {ROUTE}", f"PATCH {STATUS}"]
+    assert writes[-5:] == [*step, *verdict, f"PATCH deployments {objects.APP}"]
     assert world.weights() == [0, 10, 0]
 
 

@@ -27,9 +27,10 @@ from shared.types.meta import Json
 from shared.types.metric import MetricProviderType
 from tests.integration.controller import objects
 from tests.integration.controller.feed import FOLLOWED, Feed
-from tests.integration.controller.oracle import Oracle, View, shares_of
+from tests.integration.controller.oracle import Oracle
 from tests.integration.controller.pods import Pods
 from tests.integration.controller.tap import Crash, Fault, Faults, Record, Tap, Wire, none
+from tests.integration.controller.view import View, shares_of
 
 T = TypeVar("T")
 
@@ -87,19 +88,31 @@ class World:
             if not running.cancelled():
                 running.result()
 
+    @asynccontextmanager
+    async def another_controller(self) -> AsyncIterator[None]:
+        """A second one beside the first, as if the Lease did not exist."""
+        synced = asyncio.Event()
+        second = asyncio.create_task(self._live(synced))
+        await synced.wait()
+        try:
+            yield
+        finally:
+            second.cancel()
+            await asyncio.wait((second,))
+
     async def _supervise(self) -> None:
         """Start it again each time it was killed."""
         while True:
             self.lives += 1
             try:
-                await self._live()
+                await self._live(self._synced)
             except Crash:
                 continue
             except BaseExceptionGroup as ended:
                 if ended.split(Crash)[1] is not None:
                     raise
 
-    async def _live(self) -> None:
+    async def _live(self, synced: asyncio.Event) -> None:
         wire: Wire = await self.wire()
         cluster = Cluster(Tap(wire, self.record, self._fault))  # type: ignore[arg-type] # has what a Cluster uses
         outside = Outside(
@@ -110,7 +123,7 @@ class World:
             drain=self.answers.drain,
         )
         async with cluster:
-            await control(self.answers.told, outside, self._synced.set)
+            await control(self.answers.told, outside, synced.set)
 
     def _fault(self, number: int) -> Fault | None:
         """As `faults` is at the time of the write."""
