@@ -7,7 +7,7 @@ ARGS ?=
 WORKERS ?= 2
 UV ?= uv
 
-PACKAGES := benchmarks certs cli controller loadtester sandbox shared tests
+PACKAGES := admission benchmarks certs cli controller loadtester sandbox shared tests
 
 # What the environment brings comes first, then what `sandbox.prerequisites` fetched.
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(VENV)/debian/bin:$(PATH)

@@ -15,8 +15,8 @@ from controller.phases.initialization import begin, initializing
 from controller.phases.promotion import finalising, promoting
 from controller.phases.rest import rest, waiting
 from controller.phases.step import Step, warning
-from controller.strategies import check_supported
 from controller.traffic import route
+from shared.capabilities import unsupported
 from shared.errors import Blocked, InvalidSpec, RoutingError
 from shared.types.canary import Phase
 
@@ -39,7 +39,8 @@ def decide(seen: Observation) -> Decision:
 def _step(seen: Observation) -> Step:
     if seen.canary.spec.suspend:
         raise Blocked("Suspended", "skipping canary run as object is suspended")
-    check_supported(seen.canary, seen.options)
+    if problems := unsupported(seen.canary, seen.options.provider):
+        raise InvalidSpec("; ".join(map(str, problems)), problems)
     step = _by_phase(seen)
     step = replace(step, status=statuses.unblocked(step.status, seen.now))
     if seen.canary.status.phase in (Phase.NONE, Phase.INITIALIZING):

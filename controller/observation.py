@@ -44,7 +44,7 @@ class Workload(Manifest):
     generation: int
     replicas: int  # spec.replicas
     paused: bool
-    template_hash: str  # of spec.template, see controller.revision
+    template_hash: str  # of spec.template, see shared.revision
     revision: str  # on a primary: the hash of the target's template that it was copied from, else ""
     first_template: bool  # no other template was ever rolled out under this name
     observed_generation: int

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import orjson
 
 from controller.observation import Manifest, Workload
-from controller.revision import template_hash
 from controller.workloads.deployment import REVISION_ANNOTATION
 from shared.errors import InvalidSpec
+from shared.revision import template_hash
 from shared.types.canary import Canary, CanaryStatus, parse_canary
 from shared.types.meta import Json, ObjectMeta
 from shared.types.problems import parse

@@ -11,6 +11,7 @@
       MetricsError              reading a measurement
         NoData  ManySeries  MetricsUnavailable
       RoutingError              a router's object cannot be used, for example its weights cannot be read
+      BadReview                 an admission request that cannot be read; answered with HTTP 400
 
 Expected answers (refused, not ready, check failed) are values, not errors.
 """
@@ -29,6 +30,9 @@ class ProblemReason(StrEnum):
     TOO_LONG = "FieldValueTooLong"
     TOO_MANY = "FieldValueTooMany"
     WRONG_TYPE = "FieldValueTypeInvalid"
+    FORBIDDEN = "FieldValueForbidden"
+    NOT_FOUND = "FieldValueNotFound"
+    DUPLICATE = "FieldValueDuplicate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +134,7 @@ class MetricsUnavailable(MetricsError):
 
 class RoutingError(AppError):
     """An object of the router is not as the product can use it."""
+
+
+class BadReview(AppError):
+    """What was sent to a webhook is no admission request that can be answered."""

@@ -25,6 +25,22 @@ REVISION_ANNOTATION = "flagger-id"
 ANNOTATION_PREFIX = "pinfeather.dev/"
 """Start of every label and annotation that is ours and not Flagger's."""
 
+CANARY_LABEL = f"{ANNOTATION_PREFIX}canary"
+"""On the target and on everything that the controller generates: the Canary's name. What has it is governed:
+the webhooks' object selectors ask for it."""
+HOLD_ANNOTATION = f"{ANNOTATION_PREFIX}hold"
+"""On a target whose newest template waits at admission, see `shared.hold`."""
+ROLLOUT_ANNOTATION = f"{ANNOTATION_PREFIX}rollout"
+"""On a target: who changed its template last, when, and from which images to which, see `shared.hold`."""
+GIVEN_REPLICAS_ANNOTATION = f"{ANNOTATION_PREFIX}given-replicas"
+"""On a target: the replicas that the controller gave it. Any other number in its spec is somebody's wish for
+the application's size."""
+ASKED_REPLICAS_ANNOTATION = f"{ANNOTATION_PREFIX}asked-replicas"
+"""On a target: the application's size that somebody asked for and that admission kept out of its spec. The
+controller hands it to the primary and removes the annotation."""
+BREAK_GLASS_ANNOTATION = f"{ANNOTATION_PREFIX}break-glass"
+"""On any governed object, by a person, with a reason: admission lets everything through, and says so."""
+
 GITOPS_IGNORE = {
     "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
     "helm.toolkit.fluxcd.io/driftDetection": "disabled",

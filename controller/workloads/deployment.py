@@ -9,11 +9,11 @@ from typing import Any
 from controller.decision import Patch
 from controller.merge import merge_diff
 from controller.observation import Options, Workload
-from controller.revision import bare_template
 from controller.workloads import ownership
 from shared.errors import InvalidSpec
 from shared.names import ANNOTATION_PREFIX, primary_name
 from shared.resources import DEPLOYMENTS
+from shared.revision import bare_template
 from shared.types.canary import Canary
 from shared.types.meta import Json
 

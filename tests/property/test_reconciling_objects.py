@@ -11,7 +11,7 @@ from controller.merge import merge_diff, missing_from
 from controller.observation import Options
 from controller.projections import manifest, workload
 from controller.readiness import Ready, readiness
-from controller.revision import template_hash
+from shared.revision import template_hash
 from controller.services import desired_services, reconcile_service
 from controller.workloads.deployment import promote, render_primary
 from tests.builders import Json, canary, deployment

@@ -18,7 +18,7 @@ What the controller itself writes has to be right at once. What others bring abo
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from controller.revision import template_hash
+from shared.revision import template_hash
 from controller.workloads.deployment import REVISION_ANNOTATION
 from shared.duration import parse
 from shared.resources import CANARIES, DEPLOYMENTS, EVENTS, SERVICES

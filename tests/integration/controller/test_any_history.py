@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from controller.revision import template_hash
+from shared.revision import template_hash
 from shared.errors import NotFound
 from shared.resources import CANARIES, DEPLOYMENTS, ENDPOINTSLICES, SERVICES
 from shared.types.meta import Json

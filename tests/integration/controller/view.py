@@ -6,7 +6,7 @@ for how a template's hash is made.
 
 from dataclasses import dataclass
 
-from controller.revision import template_hash
+from shared.revision import template_hash
 from shared.resources import DEPLOYMENTS, ENDPOINTSLICES
 from shared.types.meta import Json
 from tests.integration.controller.feed import Ref

@@ -1,8 +1,8 @@
 """The name of a revision: a hash of its pod template.
 
-`projections` computes it for every Deployment that the API server reports; statuses and the primary's
-annotation carry it. It stands apart because it may never change: another hash for the same template
-would make every Canary of a cluster analyse a revision that is no news.
+The controller computes it for every Deployment that the API server reports, admission for those that it
+holds; statuses, holds and the primary's annotation carry it. It stands apart because it may never change:
+another hash for the same template would make every Canary of a cluster analyse a revision that is no news.
 """
 
 import hashlib

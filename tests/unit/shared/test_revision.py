@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller.revision import bare_template, template_hash
+from shared.revision import bare_template, template_hash
 
 TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"app": "podinfo", "tier": "web"}},
