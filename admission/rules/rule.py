@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[T]):
-    """A create, update or delete of one object, both sides parsed; an old side that cannot be read is None."""
+    """A create, update or delete of one object, parsed; an old side that cannot be read is None."""
 
     operation: Operation
     new: T | None

@@ -11,9 +11,9 @@ from controller.merge import merge_diff, missing_from
 from controller.observation import Options
 from controller.projections import manifest, workload
 from controller.readiness import Ready, readiness
-from shared.revision import template_hash
 from controller.services import desired_services, reconcile_service
 from controller.workloads.deployment import promote, render_primary
+from shared.revision import template_hash
 from tests.builders import Json, canary, deployment
 from tests.unit.controller.merging import merged
 

@@ -18,10 +18,10 @@ What the controller itself writes has to be right at once. What others bring abo
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from shared.revision import template_hash
 from controller.workloads.deployment import REVISION_ANNOTATION
 from shared.duration import parse
 from shared.resources import CANARIES, DEPLOYMENTS, EVENTS, SERVICES
+from shared.revision import template_hash
 from shared.types.meta import Json
 from tests.integration.controller.feed import Change, Feed, Ref
 from tests.integration.controller.tap import Record, Sent

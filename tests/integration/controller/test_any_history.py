@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from shared.revision import template_hash
 from shared.errors import NotFound
 from shared.resources import CANARIES, DEPLOYMENTS, ENDPOINTSLICES, SERVICES
+from shared.revision import template_hash
 from shared.types.meta import Json
 from tests.integration.controller import objects
 from tests.integration.controller.objects import APP, METRICS, ROUTES

@@ -6,8 +6,8 @@ for how a template's hash is made.
 
 from dataclasses import dataclass
 
-from shared.revision import template_hash
 from shared.resources import DEPLOYMENTS, ENDPOINTSLICES
+from shared.revision import template_hash
 from shared.types.meta import Json
 from tests.integration.controller.feed import Ref
 
