@@ -1,0 +1,228 @@
+"""What becomes of a write to a Canary's target: held while its pods are live, its size handed to the primary.
+
+`handlers` calls it for the mutating webhooks. Pure: everything rests on the request's own two objects and on
+the Canary, as far as it is known. What is said here to the controller stands in annotations (`shared.hold`).
+
+    template, live pods     ─► paused, with a hold that names what waits and what runs
+    template, no pods       ─► let through: no pod of it serves before its analysis
+    replicas                ─► asked for the primary; the target keeps what the rollout gave it
+    our labels, annotations ─► put back
+
+Answering our own answer again changes nothing: the API server asks twice when another webhook came between.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from admission.answer import ALLOWED, Answer, PatchOp
+from admission.governed import Governed
+from admission.marks import glass_broken, glass_warning, is_generated
+from admission.request import Operation, Request
+from shared.hold import Hold, Rollout, hold_of, render, rollout_of
+from shared.names import (
+    ASKED_REPLICAS_ANNOTATION,
+    CANARY_LABEL,
+    GIVEN_REPLICAS_ANNOTATION,
+    HOLD_ANNOTATION,
+    ROLLOUT_ANNOTATION,
+    primary_name,
+)
+from shared.revision import template_hash
+from shared.types.meta import Json
+
+
+def mutate(request: Request, governed: Governed | None) -> Answer:
+    """The answer to a create or update of a Deployment.
+
+    `governed` is the Canary whose target has the request's name. Where none is known, a target that is
+    labelled as governed is held all the same: the cache may be behind.
+    """
+    new, old = request.new, request.old
+    if new is None or is_generated(new) or (governed is not None and governed.deleting):
+        return ALLOWED
+    canary = governed.name if governed is not None else _labels(old or new).get(CANARY_LABEL)
+    if canary is None:
+        return ALLOWED
+    if glass_broken(request):
+        return Answer(warnings=(glass_warning(request),))
+    pin = _Pin(request, new, old, canary, governed)
+    return Answer(warnings=tuple(pin.warnings()), patch=tuple(pin.patch()))
+
+
+class _Pin:
+    """One write to one target, taken apart once."""
+
+    def __init__(
+        self, request: Request, new: Json, old: Json | None, canary: str, governed: Governed | None
+    ) -> None:
+        self.request, self.new, self.old = request, new, old or {}
+        self.canary, self.governed = canary, governed
+        self.spec, self.old_spec = new.get("spec") or {}, self.old.get("spec") or {}
+        template, before = self.spec.get("template") or {}, self.old_spec.get("template") or {}
+        self.revision = template_hash(template) if old is None or template != before else ""
+        self.runs = template_hash(before) if self.revision else ""
+        self.changed = self.revision != self.runs
+        self.replicas = _replicas(self.spec)
+        self.given = _replicas(self.old_spec) if old is not None else 0
+        self.old_hold = hold_of(self.old.get("metadata") or {})
+        self.hold = self._hold()
+
+    def patch(self) -> Iterator[PatchOp]:
+        """What turns the object into the one that is stored."""
+        metadata = self.new.get("metadata") or {}
+        yield from _merged(metadata, "labels", {CANARY_LABEL: self.canary})
+        yield from _merged(metadata, "annotations", self._annotations())
+        paused = bool(self.spec.get("paused"))
+        if self.hold is not None and not paused:
+            yield PatchOp("add", "/spec/paused", value=True)
+        if self.hold is None and self.old_hold is not None and paused and not self._wants_pause():
+            yield PatchOp("remove", "/spec/paused")
+        if self._redirected():
+            yield PatchOp("add", "/spec/replicas", value=self.given)
+
+    def warnings(self) -> Iterator[str]:
+        """What happened to the write, for the person who made it."""
+        where = f"Canary {self.request.namespace}/{self.canary}"
+        primary, name = primary_name(self.request.name), self.request.name
+        if self.hold is not None and (self.changed or not self.spec.get("paused")):
+            yield (
+                f"{where} holds the new template of {name}: its pods go on as they are until all traffic is "
+                f"on {primary}, then it is analysed{self._until_resumed()}"
+            )
+        elif self.changed and self.governed is not None and self.governed.has_primary and self.old:
+            yield f"{where} analyses the new template of {name} before it serves users{self._until_resumed()}"
+        if not self._redirected():
+            return
+        if self.governed is not None and self.governed.autoscaler:
+            yield f"{where} ignores replicas {self.replicas}: autoscaler {self.governed.autoscaler} decides"
+        else:
+            yield f"{where}: replicas {self.replicas} goes to {primary}; the rollout decides those of {name}"
+
+    def _hold(self) -> Hold | None:
+        """The hold after this write.
+
+        Of our own earlier answer to the same request, which can only be told by what it says, the parts are
+        kept that this one would make anew.
+        """
+        before = self.old_hold
+        if before is not None:
+            revision = self.revision if self.changed else before.revision
+            if self.changed and revision == before.runs:
+                return None
+            return replace(before, revision=revision, paused=self._wants_pause())
+        if not self.changed or not self._live():
+            return None
+        hold = Hold(
+            revision=self.revision,
+            runs=self.runs,
+            since=self.request.received.replace(microsecond=0),
+            paused=self._wants_pause(),
+        )
+        said = hold_of(self.new.get("metadata") or {})
+        same = said is not None and (said.revision, said.runs) == (hold.revision, hold.runs)
+        return replace(hold, since=said.since) if said is not None and same else hold
+
+    def _live(self) -> bool:
+        """Whether pods of the target may be there. Never at its creation."""
+        status = self.old.get("status") or {}
+        return bool(self.old) and (_replicas(self.old_spec) > 0 or status.get("replicas", 0) > 0)
+
+    def _wants_pause(self) -> bool:
+        """Whether somebody besides us wants the Deployment paused."""
+        paused, said = bool(self.spec.get("paused")), hold_of(self.new.get("metadata") or {})
+        if said is not None and said != self.old_hold:
+            return said.paused
+        return paused and (self.old_hold is None or self.old_hold.paused)
+
+    def _redirected(self) -> bool:
+        ours = self.governed is not None and self.governed.has_primary
+        return ours and self.replicas != self.given
+
+    def _until_resumed(self) -> str:
+        suspended = self.governed is not None and self.governed.suspended
+        return "; the Canary is suspended: resume it first" if suspended else ""
+
+    def _annotations(self) -> dict[str, str | None]:
+        """Our annotations as they have to be; None for those that have to be absent."""
+        before = (self.old.get("metadata") or {}).get("annotations") or {}
+        said = (self.new.get("metadata") or {}).get("annotations") or {}
+        asked = said.get(ASKED_REPLICAS_ANNOTATION, "")
+        return {
+            HOLD_ANNOTATION: render(self.hold) if self.hold is not None else None,
+            ROLLOUT_ANNOTATION: self._rollout() if self.changed else before.get(ROLLOUT_ANNOTATION),
+            GIVEN_REPLICAS_ANNOTATION: before.get(GIVEN_REPLICAS_ANNOTATION),
+            ASKED_REPLICAS_ANNOTATION: self._asked()
+            or (asked if asked.isdecimal() else before.get(ASKED_REPLICAS_ANNOTATION)),
+        }
+
+    def _asked(self) -> str | None:
+        autoscaled = self.governed is not None and self.governed.autoscaler
+        return str(self.replicas) if self._redirected() and not autoscaled else None
+
+    def _rollout(self) -> str:
+        """Who did it: as an earlier answer to this request said, else anew."""
+        user = self.request.user.name
+        said = rollout_of(self.new.get("metadata") or {})
+        if said is not None and (said.revision, said.user) == (self.revision, user):
+            return render(said)
+        at = self.request.received.replace(microsecond=0)
+        return render(Rollout(self.revision, user, at, _images_changed(self.old_spec, self.spec)))
+
+
+def scale(request: Request, governed: Governed | None) -> Answer:
+    """The answer to a write of a target's `/scale`: let through, for the controller to pass on."""
+    if governed is None or not governed.has_primary or request.new is None or governed.deleting:
+        return ALLOWED
+    number = _replicas(request.new.get("spec") or {})
+    if request.operation is Operation.UPDATE and number == _replicas((request.old or {}).get("spec") or {}):
+        return ALLOWED
+    where = f"Canary {governed.namespace}/{governed.name}"
+    if governed.autoscaler:
+        decider = f"autoscaler {governed.autoscaler}"
+        return Answer(warnings=(f"{where} ignores replicas {number}: {decider} decides",))
+    primary = primary_name(governed.target)
+    return Answer(warnings=(f"{where}: replicas {number} goes to {primary}, which serves the users",))
+
+
+def _replicas(spec: Json) -> int:
+    number = spec.get("replicas")
+    return 1 if number is None else int(number)
+
+
+def _labels(obj: Json) -> dict[str, str]:
+    labels: dict[str, str] = (obj.get("metadata") or {}).get("labels") or {}
+    return labels
+
+
+def _merged(metadata: Json, field: str, wanted: dict[str, Any]) -> Iterator[PatchOp]:
+    """Set the wanted keys of a map that may be missing; None removes."""
+    there = metadata.get(field) or {}
+    set_ = {key: value for key, value in wanted.items() if value is not None and there.get(key) != value}
+    if set_ and not there:
+        yield PatchOp("add", f"/metadata/{field}", value=set_)
+        return
+    for key, value in set_.items():
+        yield PatchOp("add", f"/metadata/{field}/{_escaped(key)}", value=value)
+    for key, value in wanted.items():
+        if value is None and key in there:
+            yield PatchOp("remove", f"/metadata/{field}/{_escaped(key)}")
+
+
+def _escaped(key: str) -> str:
+    """A key as a part of a JSON Pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _images_changed(old: Json, new: Json) -> dict[str, tuple[str, str]]:
+    before, after = dict(_images(old)), dict(_images(new))
+    names = [*after, *(name for name in before if name not in after)]
+    pairs = {name: (before.get(name, ""), after.get(name, "")) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _images(spec: Json) -> Iterable[tuple[str, str]]:
+    pods = (spec.get("template") or {}).get("spec") or {}
+    for field in ("initContainers", "containers"):
+        for container in pods.get(field) or ():
+            yield container.get("name", ""), container.get("image", "")
