@@ -7,12 +7,14 @@ answers goes into the caches at once: the next pass sees its own writes without 
 import logging
 from typing import assert_never
 
+from controller import governing
 from controller.caches import Caches
 from controller.decision import Action, CallHooks, Create, Decision, Patch, RunChecks, Scale
 from controller.index import Key
 from controller.rounds import RoundRunner
 from shared.cluster import Cluster
 from shared.errors import AlreadyExists
+from shared.names import GIVEN_REPLICAS_ANNOTATION
 from shared.pace import urgent
 from shared.resources import CANARIES, DEPLOYMENTS, Resource
 from shared.types.canary import Canary, CanaryStatus
@@ -41,6 +43,17 @@ class Actor:
         if decision.status != canary.status:
             await self.write_status(canary.metadata, canary.status, decision.status)
 
+    async def free(self, key: Key) -> None:
+        """Take the marks of a Canary that is gone off the target that it had. Errors pass through."""
+        for target in self._caches.targets(key):
+            log.info("freeing", extra={"object": f"{target.name}.{target.namespace}"})
+            await self._patch(key[0], governing.free(target))
+
+    async def _patch(self, namespace: str, patch: Patch) -> None:
+        with urgent():
+            written = await self._cluster.patch(patch.resource, patch.name, namespace, patch.body)
+        self._caches.wrote(patch.resource, written)
+
     async def write_status(self, meta: ObjectMeta, old: CanaryStatus, new: CanaryStatus) -> None:
         """Replace the status, on condition that nobody wrote the Canary since it was observed."""
         fields = new.dump()
@@ -54,10 +67,8 @@ class Actor:
         match action:
             case Create(resource=resource, manifest=manifest):
                 await self._create(resource, manifest)
-            case Patch(resource=resource, name=name, body=body):
-                with urgent():
-                    written = await self._cluster.patch(resource, name, namespace, body)
-                self._caches.wrote(resource, written)
+            case Patch():
+                await self._patch(namespace, action)
             case Scale(name=name, replicas=replicas):
                 await self._scale(namespace, name, replicas)
             case RunChecks():
@@ -78,5 +89,7 @@ class Actor:
 
     async def _scale(self, namespace: str, name: str, replicas: int) -> None:
         log.info("scaling", extra={"object": f"{name}.{namespace}", "replicas": replicas})
-        written = await self._cluster.patch(DEPLOYMENTS, name, namespace, {"spec": {"replicas": replicas}})
+        given = {"annotations": {GIVEN_REPLICAS_ANNOTATION: str(replicas)}}
+        body = {"metadata": given, "spec": {"replicas": replicas}}
+        written = await self._cluster.patch(DEPLOYMENTS, name, namespace, body)
         self._caches.wrote(DEPLOYMENTS, written)

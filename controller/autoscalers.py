@@ -9,7 +9,7 @@ from controller.merge import merge_diff, missing_from
 from controller.observation import Manifest
 from controller.workloads.ownership import check_owned, owner_reference
 from shared.errors import Blocked, InvalidSpec
-from shared.names import primary_name
+from shared.names import CANARY_LABEL, primary_name
 from shared.resources import HPAS
 from shared.types.canary import AutoscalerRef, Canary
 from shared.types.meta import Json
@@ -60,14 +60,18 @@ def _render(canary: Canary, ref: AutoscalerRef, source: Manifest) -> Json:
         spec["minReplicas"] = limits.min_replicas
     if limits is not None and limits.max_replicas is not None:
         spec["maxReplicas"] = limits.max_replicas
-    labels = body["metadata"].get("labels", {})
+    labels = {
+        key: value
+        for key, value in body["metadata"].get("labels", {}).items()
+        if "toolkit.fluxcd.io" not in key
+    }
     return {
         "apiVersion": HPAS.api_version,
         "kind": HPAS.kind,
         "metadata": {
             "name": primary_name(source.name),
             "namespace": source.namespace,
-            "labels": {key: value for key, value in labels.items() if "toolkit.fluxcd.io" not in key},
+            "labels": {**labels, CANARY_LABEL: canary.metadata.name},
             "ownerReferences": [owner_reference(canary)],
         },
         "spec": spec,

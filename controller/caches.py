@@ -6,12 +6,13 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from controller import projections
 from controller.index import Index, Key
-from controller.observation import Endpoints, Manifest, Workload
+from controller.observation import Endpoints, Manifest, Serving, Workload
 from controller.projections import Malformed, ServiceEndpoints
 from controller.routers.traefik import parse_weights
 from shared.cluster import Cluster
@@ -24,6 +25,7 @@ from shared.resources import (
     ENDPOINTSLICES,
     HPAS,
     METRIC_TEMPLATES,
+    REPLICASETS,
     SERVICES,
     Resource,
     traefik_services,
@@ -61,6 +63,7 @@ class Caches:
         self.routes: Informer[Manifest] | None = None
         self.canaries.add_listener(self._on_canary)
         self.deployments.add_listener(self._waker("deployments"))
+        self.deployments.add_listener(self._on_orphan)
         self.services.add_listener(self._waker("services"))
         self.autoscalers.add_listener(self._waker("horizontalpodautoscalers"))
         self.slices.add_listener(self._on_slice)
@@ -88,6 +91,29 @@ class Caches:
             primary=sum(self._slices.get((namespace, primary_name(apex)), {}).values()),
             canary=sum(self._slices.get((namespace, canary_name(apex)), {}).values()),
         )
+
+    def targets(self, key: Key) -> Iterable[Workload]:
+        """The Deployments that are labelled as this Canary's and that it did not make."""
+        return [
+            workload
+            for (namespace, _), workload in self.deployments.cache.items()
+            if namespace == key[0] and workload.canary == key[1] and not workload.owner
+        ]
+
+    async def serving(self, target: Workload) -> Serving | None:
+        """The ReplicaSet of a target that serves, asked of the API server; None where it has none.
+
+        Raises:
+            ClusterError: it could not be asked.
+        """
+        found, _ = await self._cluster.list(REPLICASETS, target.namespace)
+        return projections.serving(target, found)
+
+    def claimed_by(self, key: Key, canary: Canary) -> str:
+        """The name of an older Canary with the same target or apex; empty without one."""
+        rivals = (self.canaries.cache.get(other) for other in self.index.rivals(key))
+        older = [each for each in rivals if isinstance(each, Canary) and _age(each) < _age(canary)]
+        return min(older, key=_age).metadata.name if older else ""
 
     def wrote(self, resource: Resource, written: Json) -> None:
         """Let the cache of a resource know the answer to a write, ahead of the watch."""
@@ -148,8 +174,15 @@ class Caches:
         return woken
 
     def _on_canary(self, key: Key, _old: Canary | Malformed | None, new: Canary | Malformed | None) -> None:
+        rivals = self.index.rivals(key)
         self.index.set(key, new if isinstance(new, Canary) else None)
-        self._wake(key)
+        for concerned in {key, *rivals, *self.index.rivals(key)}:
+            self._wake(concerned)
+
+    def _on_orphan(self, key: Key, _old: Workload | None, new: Workload | None) -> None:
+        """Wake a Canary that a target names but that does not have it (any more)."""
+        if new is not None and new.canary and not self.index.concerned(("deployments", *key)):
+            self._wake((key[0], new.canary))
 
     def _on_slice(self, key: Key, old: ServiceEndpoints | None, new: ServiceEndpoints | None) -> None:
         namespace, name = key
@@ -167,6 +200,11 @@ class Caches:
             if _weights(old) != _weights(new):
                 self._rerouted(concerned)
             self._wake(concerned)
+
+
+def _age(canary: Canary) -> tuple[datetime, str]:
+    """What the older of two Canaries has less of. Names decide between those of the same second."""
+    return canary.metadata.creation_timestamp or datetime.max.replace(tzinfo=UTC), canary.metadata.name
 
 
 def _weights(route: Manifest | None) -> object:

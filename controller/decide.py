@@ -6,7 +6,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from controller import services
+from controller import governing, services
 from controller import status as statuses
 from controller.decision import Action, Decision
 from controller.observation import Observation
@@ -41,11 +41,29 @@ def _step(seen: Observation) -> Step:
         raise Blocked("Suspended", "skipping canary run as object is suspended")
     if problems := unsupported(seen.canary, seen.options.provider):
         raise InvalidSpec("; ".join(map(str, problems)), problems)
-    step = _by_phase(seen)
-    step = replace(step, status=statuses.unblocked(step.status, seen.now))
+    if seen.claimed_by:
+        older = f"Canary {seen.claimed_by} is older and has the same target or apex"
+        raise Blocked("TargetClaimed", f"{older}; delete one of the two")
+    step = _governed(seen, _by_phase(seen))
     if seen.canary.status.phase in (Phase.NONE, Phase.INITIALIZING):
         return step
     return replace(step, actions=(*services.reconcile_all(seen), *step.actions))
+
+
+def _governed(seen: Observation, step: Step) -> Step:
+    """With what the marks on the target ask for. A hold that does not end is something to act on."""
+    late = governing.held_too_long(seen)
+    if late is None:
+        status = statuses.unblocked(step.status, seen.now)
+    else:
+        status = statuses.blocked(step.status, "Held", f"{late}: {step.reason}", seen.now)
+    labels = governing.label(seen)
+    if seen.canary.status.phase in (Phase.NONE, Phase.INITIALIZING):
+        return replace(step, status=status, actions=(*labels, *step.actions))
+    sizes, events = governing.resize(seen)
+    return replace(
+        step, status=status, actions=(*labels, *sizes, *step.actions), events=(*events, *step.events)
+    )
 
 
 def _by_phase(seen: Observation) -> Step:

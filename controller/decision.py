@@ -31,7 +31,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Set a Deployment's replicas."""
+    """Set a target's replicas, and put on it that the controller gave it so many."""
 
     name: str
     replicas: int

@@ -42,6 +42,11 @@ class Index:
             for ref in self._refs[key]:
                 self._keys[ref].add(key)
 
+    def rivals(self, key: Key) -> frozenset[Key]:
+        """The other Canaries with the same target or apex."""
+        mine = [ref for ref in self._refs.get(key, ()) if ref[0] in ("deployments", "services")]
+        return frozenset(other for ref in mine for other in self._keys[ref]) - {key}
+
     def concerned(self, ref: Ref) -> frozenset[Key]:
         """The Canaries that look at an object."""
         return frozenset(self._keys.get(ref, ()))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.go_text import go_float, go_milliseconds
-from controller.metrics.queries import REQUEST_DURATION, SUCCESS_RATE, is_builtin
 from controller.observation import Check, CheckKind, Failure, Result, Round
+from shared.capabilities import REQUEST_DURATION, SUCCESS_RATE, is_builtin
 from shared.types.canary import Canary, Metric, Provider, ThresholdRange
 
 

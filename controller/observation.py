@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import orjson
 
+from shared.hold import Hold, Rollout
 from shared.resources import Resource
 from shared.types.canary import Canary, Phase
 from shared.types.meta import Json
@@ -52,6 +53,24 @@ class Workload(Manifest):
     total: int  # status.replicas
     available: int  # status.availableReplicas
     deadline_exceeded: bool  # condition Progressing is False, reason ProgressDeadlineExceeded
+    canary: str = ""  # name of the Canary that governs it, as its label says
+    hold: Hold | None = None  # on a target: a template that waits at admission
+    rollout: Rollout | None = None  # on a target: who changed the template last
+    given: int | None = None  # on a target: the replicas that the controller gave it
+    asked: int | None = None  # on a target: the application's size that somebody asked for
+
+    @property
+    def runs(self) -> str:
+        """Hash of the template that the pods have, or will have when the rollout is through."""
+        return self.template_hash if self.hold is None else self.hold.runs
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The ReplicaSet of a target that has most of its ready pods."""
+
+    template: Json  # as in the Deployment that it was made from
+    ready: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +187,8 @@ class Observation:
     autoscaler: Manifest | None = None
     primary_autoscaler: Manifest | None = None
     route: Manifest | None = None  # the TraefikService named as the apex
+    serving: Serving | None = None  # while the primary is to be made of a target that is being changed
+    claimed_by: str = ""  # an older Canary with the same target or apex, which alone acts
     endpoints: Endpoints = field(default_factory=Endpoints)
     elapsed: Elapsed = field(default_factory=Elapsed)
     round: Round | None = None

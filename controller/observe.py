@@ -1,4 +1,5 @@
-"""Observe: everything about one Canary, from the caches. No request is made."""
+"""Observe: everything about one Canary, from the caches. No request is made, but for a target that changes
+while its primary is to be made of it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +7,7 @@ from datetime import datetime
 
 from controller.caches import Caches
 from controller.index import Key
-from controller.observation import Manifest, Observation, Options, Round
+from controller.observation import Manifest, Observation, Options, Round, Serving
 from controller.stopwatches import Stopwatches
 from shared.informer import Informer
 from shared.names import canary_name, primary_name
@@ -50,8 +51,17 @@ class Observer:
             route=_find(caches.routes, namespace, apex),
             endpoints=caches.endpoints(namespace, apex),
             round=self._rounds(key),
+            claimed_by=caches.claimed_by(key, canary),
         )
         return self._stopwatches.read(key, seen)
+
+    async def serving(self, seen: Observation) -> Serving | None:
+        """What of the target serves at this moment. The only thing that is asked of the API server.
+
+        Raises:
+            ClusterError: it could not be asked.
+        """
+        return await self._caches.serving(seen.target) if seen.target is not None else None
 
 
 def _find(informer: Informer[Manifest] | None, namespace: str, name: str) -> Manifest | None:

@@ -6,18 +6,25 @@ only this module knows the shape of the API's objects.
 
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
 
-from controller.observation import Manifest, Workload
+from controller.observation import Manifest, Serving, Workload
 from controller.workloads.deployment import REVISION_ANNOTATION
 from shared.errors import InvalidSpec
+from shared.hold import hold_of, rollout_of
+from shared.names import ASKED_REPLICAS_ANNOTATION, CANARY_LABEL, GIVEN_REPLICAS_ANNOTATION
 from shared.revision import template_hash
 from shared.types.canary import Canary, CanaryStatus, parse_canary
 from shared.types.meta import Json, ObjectMeta
 from shared.types.problems import parse
 
+_POD_HASH = "pod-template-hash"
+"""Label by which the Deployment controller tells the pods of its ReplicaSets apart."""
+_COUNT = "deployment.kubernetes.io/revision"
+"""Annotation in which it counts the templates of a Deployment."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl's copy of the whole manifest: as long as the object, and never read."""
 
@@ -97,7 +104,32 @@ def workload(obj: Json) -> Workload:
         total=status.get("replicas", 0),
         available=status.get("availableReplicas", 0),
         deadline_exceeded=_deadline_exceeded(obj),
+        canary=sys.intern((metadata.get("labels") or {}).get(CANARY_LABEL, "")),
+        hold=hold_of(metadata),
+        rollout=rollout_of(metadata),
+        given=_number(annotations.get(GIVEN_REPLICAS_ANNOTATION)),
+        asked=_number(annotations.get(ASKED_REPLICAS_ANNOTATION)),
     )
+
+
+def serving(target: Workload, replicasets: Iterable[Json]) -> Serving | None:
+    """Of a target's ReplicaSets the one with most ready pods, the newest of equals; None without any."""
+    owned = [each for each in replicasets if _owner(each["metadata"]) == target.uid]
+    if not owned:
+        return None
+    most = max(owned, key=lambda each: (_ready(each), _count(each)))
+    template: Json = most["spec"]["template"]
+    metadata = template.get("metadata") or {}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != _POD_HASH}
+    return Serving({**template, "metadata": {**metadata, "labels": labels}}, _ready(most))
+
+
+def _ready(replicaset: Json) -> int:
+    return int((replicaset.get("status") or {}).get("readyReplicas", 0))
+
+
+def _count(replicaset: Json) -> int:
+    return _number((replicaset["metadata"].get("annotations") or {}).get(_COUNT)) or 0
 
 
 def slice_(obj: Json) -> ServiceEndpoints:
@@ -137,6 +169,10 @@ def _metadata(obj: Json) -> Json:
     return metadata
 
 
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
 def _first_template(obj: Json) -> bool:
     """Whether the template in the spec is the only one that ever ran under this name.
 
@@ -144,7 +180,7 @@ def _first_template(obj: Json) -> bool:
     observed, or must not roll out yet, is not in that count.
     """
     metadata, spec = obj["metadata"], obj["spec"]
-    count = (metadata.get("annotations") or {}).get("deployment.kubernetes.io/revision", "")
+    count = (metadata.get("annotations") or {}).get(_COUNT, "")
     if metadata.get("generation", 0) <= 1:
         return count in ("", "1")
     seen = obj.get("status", {}).get("observedGeneration", 0) >= metadata["generation"]

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller import status as statuses
 from controller.act import Actor
@@ -12,6 +12,7 @@ from controller.decide import decide
 from controller.decision import Decision, Event, EventType
 from controller.index import Key
 from controller.observe import Observer
+from controller.phases.initialization import unsettled
 from controller.projections import Malformed
 from controller.rounds import RoundRunner
 from controller.stopwatches import Stopwatches
@@ -63,7 +64,7 @@ class Reconciler:
     async def _pass(self, key: Key) -> None:
         canary = self.caches.canaries.cache.get(key)
         if canary is None:
-            self._forget(key)
+            await self._forget(key)
         elif isinstance(canary, Malformed):
             await self._report(canary)
         else:
@@ -73,8 +74,10 @@ class Reconciler:
 
     async def _reconcile(self, key: Key, canary: Canary) -> None:
         seen = self.observer.observe(key, canary)
-        decision = decide(seen)
         try:
+            if unsettled(seen):
+                seen = replace(seen, serving=await self.observer.serving(seen))
+            decision = decide(seen)
             await self.actor.act(key, canary, decision)
         except Conflict as conflict:
             # Somebody else wrote first; the watch brings the newer object and with it the next pass.
@@ -144,8 +147,16 @@ class Reconciler:
         }
         self.recorder.record(reference, event.type.value, event.message, hold=event.hold)
 
-    def _forget(self, key: Key) -> None:
+    async def _forget(self, key: Key) -> None:
+        """The Canary is gone: nothing of it is kept, and its target is nobody's again."""
         self.queue.forget(key)
         self.stopwatches.forget(key)
         self.rounds.cancel(key)
         self.telemetry.forget(key)
+        try:
+            await self.actor.free(key)
+        except NotFound as gone:
+            log.debug("so is its target", extra={"cause": str(gone)})
+        except ClusterError as error:
+            log.warning("a target could not be freed, trying again", extra={"cause": str(error)})
+            self.queue.retry(key)

@@ -16,7 +16,7 @@ from controller.observation import Manifest, Observation, Options, Workload
 from controller.workloads.deployment import selector_label
 from controller.workloads.ownership import check_owned, owner_reference
 from shared.errors import Blocked, InvalidSpec
-from shared.names import GITOPS_IGNORE, canary_name, primary_name
+from shared.names import CANARY_LABEL, GITOPS_IGNORE, canary_name, primary_name
 from shared.resources import SERVICES
 from shared.types.canary import Canary
 from shared.types.meta import CustomMetadata, Json
@@ -69,7 +69,11 @@ def desired_services(canary: Canary, target: Workload, options: Options) -> dict
             "metadata": {
                 "name": name,
                 "namespace": canary.metadata.namespace,
-                "labels": {**(extra.labels if extra else {}), label: name},
+                "labels": {
+                    **(extra.labels if extra else {}),
+                    label: name,
+                    CANARY_LABEL: canary.metadata.name,
+                },
                 "annotations": {**(extra.annotations if extra else {}), **GITOPS_IGNORE},
                 "ownerReferences": [owner_reference(canary)],
             },

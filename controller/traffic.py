@@ -41,6 +41,6 @@ def route(seen: Observation, status: CanaryStatus) -> Write | None:
     router = router_of(seen.canary, seen.options)
     target = seen.target
     # Pods that run anything but the analysed template get nothing, whatever else has gone wrong.
-    analysed = target is not None and target.template_hash == status.last_applied_spec
+    analysed = target is not None and target.runs == status.last_applied_spec
     shares = weights(status.canary_weight if analysed else 0, seen.endpoints)
     return router.render(seen.canary, owner_reference(seen.canary), seen.route, shares, resource)

@@ -20,11 +20,14 @@ from controller.projections import manifest
 from controller.projections import workload as project
 from controller.routers.traefik import TraefikRouter
 from controller.workloads.ownership import owner_reference
+from shared.names import CANARY_LABEL
 from shared.resources import traefik_services
 from shared.types.canary import Canary, Phase
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 ROUTES = traefik_services("traefik.io")
+GOVERNED = {CANARY_LABEL: "podinfo"}
+"""The label of everything that the Canary podinfo governs."""
 OLD, NEW, NEWER = "a" * 32, "b" * 32, "c" * 32
 """Template hashes: of the promoted revision, the one under analysis, and one that comes later."""
 
@@ -82,6 +85,7 @@ def deployment(
             "uid": f"uid-{name}",
             "resourceVersion": "5",
             "generation": 1,
+            "labels": dict(GOVERNED),
         },
         "spec": {
             "replicas": replicas,

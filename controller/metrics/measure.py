@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
-from controller.metrics import PROVIDERS, MetricsProvider, template
-from controller.metrics.queries import builtin_query, is_builtin
+from controller.metrics import PROVIDERS, MetricsProvider
+from controller.metrics.queries import builtin_query
 from controller.metrics.source import Source, source_of
+from shared.capabilities import is_builtin
 from shared.errors import ClusterError, InvalidSpec
+from shared.query_template import render, values_of
 from shared.resources import SECRETS, Resource
 from shared.types.canary import Canary, Metric
 from shared.types.meta import Json, NamespacedRef
@@ -116,6 +118,6 @@ class Measurer:
 
 def _render(problem: str, query: str, canary: Canary, metric: Metric) -> str:
     try:
-        return template.render(query, template.values_of(canary, metric), metric.template_variables)
+        return render(query, values_of(canary, metric), metric.template_variables)
     except InvalidSpec as error:
         raise InvalidSpec(f"{problem} {error}") from error

@@ -14,12 +14,10 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from shared.capabilities import REQUEST_DURATION, SUCCESS_RATE
 from shared.duration import render
 from shared.errors import InvalidSpec
 from shared.types.canary import Canary, Metric, Provider
-
-SUCCESS_RATE = "request-success-rate"
-REQUEST_DURATION = "request-duration"
 
 _UNSAFE = re.compile("[^0-9A-Za-z]+")
 
@@ -52,12 +50,6 @@ def _duration(canary: Canary, interval: timedelta) -> str:
 BUILTIN: Mapping[Provider, Mapping[str, Builtin]] = {
     Provider.TRAEFIK: {SUCCESS_RATE: _success_rate, REQUEST_DURATION: _duration},
 }
-
-
-def is_builtin(metric: Metric) -> bool:
-    """Whether the metric's name says what to ask."""
-    named = metric.name in (SUCCESS_RATE, REQUEST_DURATION)
-    return named and metric.template_ref is None and metric.query is None
 
 
 def builtin_query(canary: Canary, metric: Metric) -> str:

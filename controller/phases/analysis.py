@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import assert_never
 
 from controller import judge, rounds_plan
-from controller.decision import Event, RunChecks
+from controller.decision import Event, RunChecks, Scale
+from controller.governing import release, strayed
 from controller.judge import Verdict, VerdictKind
-from controller.observation import CheckKind, Observation
+from controller.observation import CheckKind, Observation, Workload
 from controller.phases.rest import cancel, restart, roll_back
-from controller.phases.step import Step, canary_readiness, enter, full_name, stay, update, warning
+from controller.phases.step import Step, canary_readiness, drained, enter, full_name, stay, update, warning
 from controller.readiness import Waiting
 from shared.types.canary import CanaryStatus, Phase
 
@@ -22,6 +23,10 @@ def progressing(seen: Observation) -> Step:
         return cancel(seen, target)
     if target.template_hash != status.last_applied_spec:
         return restart(seen, target)
+    if target.hold is not None:
+        return _release(seen, target)
+    if strayed(target) and seen.canary.spec.autoscaler_ref is None:
+        return Step(status, "ScalingBack", actions=(Scale(target.name, max(1, target.given or 1)),))
     if status.canary_weight > 0 and seen.endpoints.canary == 0:
         return _fail(
             seen, f"Halt {full_name(canary)} advancement the canary has no ready endpoints", weight=0
@@ -32,6 +37,15 @@ def progressing(seen: Observation) -> Step:
     if canary.spec.skip_analysis:
         return promote(seen)
     return _analyse(seen)
+
+
+def _release(seen: Observation, target: Workload) -> Step:
+    """Let the revision roll out that waits at admission, once users are off the pods that it replaces."""
+    if seen.canary.status.canary_weight > 0:
+        return Step(update(seen, canary_weight=0), "RoutingToPrimary")
+    if wait := drained(seen):
+        return stay(seen, "Draining", requeue_after=wait)
+    return Step(seen.canary.status, "Released", actions=(release(target),))
 
 
 def promote(seen: Observation, events: tuple[Event, ...] = ()) -> Step:

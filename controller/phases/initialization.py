@@ -3,6 +3,7 @@
 from controller import services
 from controller.autoscalers import reconcile_hpa
 from controller.decision import Action, Create, Event, Scale
+from controller.governing import release
 from controller.observation import Observation, Workload
 from controller.phases.step import (
     Step,
@@ -42,20 +43,30 @@ def initializing(seen: Observation) -> Step:
 
 
 def _primary(seen: Observation, target: Workload) -> tuple[Action, ...] | Waiting:
-    """The primary and its autoscaler.
-
-    The primary copies the target's template, so that must be the one that serves: where another was rolled
-    out before it, the target's rollout has to be through first.
-    """
+    """The primary and its autoscaler. The primary is born from the template that serves."""
     canary = seen.canary
     if seen.primary is None:
-        rolled_out = readiness(target, canary.spec.analysis.primary_ready_threshold)
-        if target.replicas > 0 and not target.first_template and isinstance(rolled_out, Waiting):
-            return rolled_out
-        return (Create(DEPLOYMENTS, deployment.render_primary(canary, target, seen.options)),)
+        if not unsettled(seen):
+            return (Create(DEPLOYMENTS, deployment.render_primary(canary, target, seen.options)),)
+        if seen.serving is None or seen.serving.ready == 0:
+            # Nobody is served by it, and there is no primary: whatever mends it may roll out.
+            return (release(target),) if target.hold is not None else Waiting("waiting for a pod that serves")
+        source = deployment.with_template(target, seen.serving.template)
+        return (Create(DEPLOYMENTS, deployment.render_primary(canary, source, seen.options)),)
     deployment.check_owned(seen.primary, canary)
     hpa = reconcile_hpa(canary, seen.autoscaler, seen.primary_autoscaler)
     return (hpa,) if hpa else ()
+
+
+def unsettled(seen: Observation) -> bool:
+    """Whether the target's template may be another than the one that its pods run, so that somebody has to
+    look at its ReplicaSets before a primary can be made."""
+    target = seen.target
+    if target is None or seen.primary is not None or target.replicas == 0:
+        return False
+    rolled_out = readiness(target, seen.canary.spec.analysis.primary_ready_threshold)
+    late = not target.first_template and isinstance(rolled_out, Waiting)
+    return seen.canary.status.phase is Phase.INITIALIZING and (target.hold is not None or late)
 
 
 def _finish(seen: Observation, target: Workload) -> Step:

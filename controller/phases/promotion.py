@@ -29,15 +29,16 @@ def promoting(seen: Observation) -> Step:
             "PrimaryNotFound", f"Deployment {primary_name(canary.spec.target_ref.name)} was deleted"
         )
     copied = primary.revision == status.last_applied_spec
-    unchanged = target is not None and target.template_hash == status.last_applied_spec
     if not copied:
         if target is None:
             return roll_back(seen, f"Rolling back {full_name(canary)} its target was deleted")
+        unchanged = target.template_hash == status.last_applied_spec
         return _copy(seen, target) if unchanged else restart(seen, target)
     if hpa := reconcile_hpa(canary, seen.autoscaler, seen.primary_autoscaler):
         return Step(status, "CopyingAutoscaler", (hpa,))
     ready = primary_readiness(seen)
-    if status.canary_weight > 0 and (seen.endpoints.canary == 0 or not unchanged) and seen.endpoints.primary:
+    runs = target is not None and target.runs == status.last_applied_spec
+    if status.canary_weight > 0 and (seen.endpoints.canary == 0 or not runs) and seen.endpoints.primary:
         # What runs behind the canary's Service is gone or is no longer what was analysed.
         return Step(update(seen, canary_weight=0), "CanaryGone")
     if isinstance(ready, Waiting):

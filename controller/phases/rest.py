@@ -2,6 +2,7 @@
 
 from controller import judge, rounds_plan
 from controller.decision import CallHooks, Event, RunChecks, Scale
+from controller.governing import release, started_by
 from controller.judge import VerdictKind
 from controller.observation import Observation, Workload
 from controller.phases.step import Step, drained, enter, full_name, live_target, stay, warning
@@ -13,6 +14,8 @@ from shared.types.canary import HookType, Phase
 def rest(seen: Observation) -> Step:
     """The primary serves. Start on a new revision; otherwise see to it that the target has no pods."""
     target = live_target(seen)
+    if target.hold is not None and target.replicas == 0:
+        return Step(seen.canary.status, "Released", actions=(release(target),))
     if is_new_revision(seen, target):
         return admit(seen, target)
     if target.replicas == 0:
@@ -79,21 +82,33 @@ def start(seen: Observation, target: Workload, events: tuple[Event, ...] = ()) -
     scale = (Scale(target.name, replicas),) if target.replicas == 0 else ()
     status = enter(seen, Phase.PROGRESSING, last_applied_spec=target.template_hash, failed_checks=0)
     message = f"New revision detected! Scaling up {full_name(seen.canary)}"
-    return Step(status, "NewRevision", actions=scale, events=(*events, Event(message)))
+    who = started_by(target.rollout, target.template_hash)
+    return Step(status, "NewRevision", actions=scale, events=(*events, *who, Event(message)))
 
 
 def restart(seen: Observation, target: Workload) -> Step:
-    """A newer revision landed while another was analysed: back to the primary, then analyse the newer one."""
+    """A newer revision landed while another was analysed: back to the primary, then analyse the newer one.
+
+    Raises:
+        Blocked: users would be left without pods, see `spare_users`.
+    """
+    spare_users(seen, f"the new revision of {full_name(seen.canary)}")
     status = enter(
         seen, Phase.PROGRESSING, last_applied_spec=target.template_hash, failed_checks=0, canary_weight=0
     )
     message = f"New revision detected! Restarting analysis for {full_name(seen.canary)}"
     scale = (Scale(target.name, initial_replicas(seen)),) if target.replicas == 0 else ()
-    return Step(status, "NewRevision", actions=scale, events=(Event(message),))
+    who = started_by(target.rollout, target.template_hash)
+    return Step(status, "NewRevision", actions=scale, events=(*who, Event(message)))
 
 
 def cancel(seen: Observation, target: Workload) -> Step:
-    """The revision under analysis was taken back: the primary runs what the target asks for."""
+    """The revision under analysis was taken back: the primary runs what the target asks for.
+
+    Raises:
+        Blocked: users would be left without pods, see `spare_users`.
+    """
+    spare_users(seen, f"the analysis of {full_name(seen.canary)} goes on")
     status = enter(
         seen, Phase.SUCCEEDED, last_applied_spec=target.template_hash, failed_checks=0, canary_weight=0
     )
@@ -104,19 +119,28 @@ def cancel(seen: Observation, target: Workload) -> Step:
 def roll_back(seen: Observation, message: str, *, judged: bool = False) -> Step:
     """All traffic to the primary, phase Failed; `rest` scales the target down once Traefik let go of it.
 
-    A primary without a single ready endpoint would take its users down: then the canary, which serves,
-    is left as it is until the primary is back.
+    Raises:
+        Blocked: users would be left without pods, see `spare_users`.
+    """
+    spare_users(seen, message)
+    status = enter(seen, Phase.FAILED, failed_checks=0, canary_weight=0)
+    return Step(status, "RolledBack", then=told_at_the_end(seen), events=(warning(message),), judged=judged)
+
+
+def spare_users(seen: Observation, message: str) -> None:
+    """Leave the canary as it is while it serves and the primary cannot: giving the primary the traffic would
+    take the users down.
 
     Raises:
         Blocked: it is so.
     """
-    if seen.endpoints.primary == 0 and seen.endpoints.canary > 0 and seen.canary.status.canary_weight > 0:
+    target, status = seen.target, seen.canary.status
+    analysed = target is not None and target.runs == status.last_applied_spec
+    if analysed and seen.endpoints.primary == 0 and seen.endpoints.canary > 0 and status.canary_weight > 0:
         name = full_name(seen.canary)
         raise Blocked(
             "PrimaryNotReady", f"Halt {name} rollback the primary has no ready endpoints: {message}"
         )
-    status = enter(seen, Phase.FAILED, failed_checks=0, canary_weight=0)
-    return Step(status, "RolledBack", then=told_at_the_end(seen), events=(warning(message),), judged=judged)
 
 
 def told_at_the_end(seen: Observation) -> tuple[CallHooks, ...]:

@@ -13,7 +13,7 @@
 from controller.decision import Create, Patch, Write
 from controller.observation import Manifest, Weights
 from shared.errors import RoutingError
-from shared.names import GITOPS_IGNORE, canary_name, primary_name
+from shared.names import CANARY_LABEL, GITOPS_IGNORE, canary_name, primary_name
 from shared.resources import Resource
 from shared.types.canary import Canary
 from shared.types.meta import Json
@@ -78,19 +78,23 @@ class TraefikRouter:
 
 
 def _manifest(canary: Canary, owner: Json, weights: Weights, resource: Resource) -> Json:
-    apex = canary.spec.service.apex
     return {
         "apiVersion": resource.api_version,
         "kind": resource.kind,
         "metadata": {
             "name": canary.spec.apex_name,
             "namespace": canary.metadata.namespace,
-            "labels": dict(apex.labels) if apex else {},
+            "labels": _labels(canary),
             "annotations": _annotations(canary),
             "ownerReferences": [owner],
         },
         "spec": {"weighted": {"services": _services(canary, weights, {})}},
     }
+
+
+def _labels(canary: Canary) -> dict[str, str]:
+    apex = canary.spec.service.apex
+    return {**(apex.labels if apex else {}), CANARY_LABEL: canary.metadata.name}
 
 
 def _annotations(canary: Canary) -> dict[str, str]:
@@ -100,8 +104,8 @@ def _annotations(canary: Canary) -> dict[str, str]:
 
 def _metadata_changes(canary: Canary, current: Json) -> Json:
     """Labels and annotations to add or set; those of others stay, and so do ours that the Canary dropped."""
-    metadata, apex = _object(current.get("metadata")), canary.spec.service.apex
-    wanted = {"labels": dict(apex.labels) if apex else {}, "annotations": _annotations(canary)}
+    metadata = _object(current.get("metadata"))
+    wanted = {"labels": _labels(canary), "annotations": _annotations(canary)}
     changes: Json = {}
     for field, pairs in wanted.items():
         there = _object(metadata.get(field))

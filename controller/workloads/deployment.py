@@ -4,16 +4,19 @@ Everything here depends on the target's template alone, so promoting the same te
 Templates come from the API server, after its defaulting, which makes them comparable as they are.
 """
 
+from dataclasses import replace
 from typing import Any
+
+import orjson
 
 from controller.decision import Patch
 from controller.merge import merge_diff
 from controller.observation import Options, Workload
 from controller.workloads import ownership
 from shared.errors import InvalidSpec
-from shared.names import ANNOTATION_PREFIX, primary_name
+from shared.names import ANNOTATION_PREFIX, CANARY_LABEL, primary_name
 from shared.resources import DEPLOYMENTS
-from shared.revision import bare_template
+from shared.revision import bare_template, template_hash
 from shared.types.canary import Canary
 from shared.types.meta import Json
 
@@ -50,6 +53,13 @@ def check_owned(primary: Workload, canary: Canary) -> None:
     ownership.check_owned(DEPLOYMENTS.kind, primary, canary)
 
 
+def with_template(target: Workload, template: Json) -> Workload:
+    """The target as it would be with another pod template."""
+    body = target.json()
+    body["spec"]["template"] = template
+    return replace(target, body=orjson.dumps(body), template_hash=template_hash(template))
+
+
 def render_primary(canary: Canary, target: Workload, options: Options) -> Json:
     """The primary to create. A target without replicas has given them up: then it starts with one.
 
@@ -67,6 +77,7 @@ def render_primary(canary: Canary, target: Workload, options: Options) -> Json:
             "labels": {
                 **_with_prefix(metadata.get("labels", {}), options.include_label_prefix),
                 label: primary_name(value),
+                CANARY_LABEL: canary.metadata.name,
             },
             "annotations": {
                 **_own_annotations(metadata.get("annotations", {})),

@@ -1,6 +1,7 @@
 """The promises, one step at a time, over arbitrary observations, whether they can be reached or not."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -10,8 +11,10 @@ from controller.decide import decide
 from controller.decision import Create, Decision, Patch, RunChecks, Scale
 from controller.observation import Check, CheckKind, Elapsed, Endpoints, Failure, Observation, Result, Round
 from controller.rounds_plan import round_id
+from shared.hold import Hold
+from shared.names import HOLD_ANNOTATION
 from shared.types.canary import Phase
-from tests.builders import NEW, NEWER, OLD, Json, canary, observation, primary, route, target
+from tests.builders import NEW, NEWER, NOW, OLD, Json, canary, observation, primary, route, target
 
 HASHES = st.sampled_from([OLD, NEW, NEWER])
 METRIC = {"metrics": [{"name": "request-success-rate", "thresholdRange": {"min": 99}}]}
@@ -23,6 +26,7 @@ ANALYSES: list[Json] = [
 ]
 PHASES = st.sampled_from([phase for phase in Phase if phase not in (Phase.TERMINATING, Phase.TERMINATED)])
 ROUTED = (Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING)
+HOLDS = st.builds(Hold, HASHES, HASHES, st.sampled_from([NOW, NOW - timedelta(hours=1)]), st.booleans())
 SECONDS = st.sampled_from([0.0, 1.0, 3.0, 10.0, 61.0, 3600.0])
 
 
@@ -44,7 +48,14 @@ def observations(draw: st.DrawFn) -> Observation:
         suspend=draw(st.booleans()),
         skipAnalysis=draw(st.booleans()),
     )
-    live = target(draw(HASHES), replicas=draw(st.integers(0, 3)), ready=draw(st.booleans()))
+    live = target(
+        draw(HASHES),
+        replicas=draw(st.integers(0, 3)),
+        ready=draw(st.booleans()),
+        hold=draw(st.one_of(st.none(), HOLDS)),
+        given=draw(st.sampled_from([None, 0, 2])),
+        asked=draw(st.sampled_from([None, 0, 5])),
+    )
     main = primary(draw(HASHES), replicas=draw(st.integers(0, 3)), ready=draw(st.booleans()))
     seen = observation(
         of,
@@ -107,7 +118,7 @@ def test_what_is_routed_is_safe_whatever_is_seen(seen: Observation) -> None:
         assert (
             seen.endpoints.canary == 0
             or seen.target is None
-            or seen.target.template_hash != decision.status.last_applied_spec
+            or seen.target.runs != decision.status.last_applied_spec
         )
     if on_canary == 100 and decision.status.canary_weight != 100:
         assert seen.endpoints.primary == 0, "everything on the canary although the primary is there"
@@ -115,9 +126,7 @@ def test_what_is_routed_is_safe_whatever_is_seen(seen: Observation) -> None:
         assert decision.status.phase in ROUTED
     if on_canary:
         assert seen.target is not None
-        assert seen.target.template_hash == decision.status.last_applied_spec, (
-            "traffic to what is not analysed"
-        )
+        assert seen.target.runs == decision.status.last_applied_spec, "traffic to what is not analysed"
 
 
 @given(observations())
@@ -129,6 +138,7 @@ def test_the_primary_is_written_only_by_promotion_of_the_analysed_template(seen:
             isinstance(action, Patch)
             and action.name == "podinfo-primary"
             and action.resource.plural == "deployments"
+            and "template" in action.body.get("spec", {})
         ):
             assert seen.canary.status.phase is Phase.PROMOTING
             assert seen.target is not None
@@ -148,6 +158,21 @@ def test_the_target_gives_up_pods_only_when_they_carry_nothing_and_the_primary_s
             assert seen.endpoints.primary > 0
             assert decision.status.canary_weight == 0
             assert seen.elapsed.route >= seen.options.drain
+
+
+@given(observations())
+@settings(max_examples=400, deadline=None)
+def test_a_held_template_is_let_go_only_when_its_pods_carry_nothing(seen: Observation) -> None:
+    decision, target = decide(seen), seen.target
+    for action in decision.actions:
+        if isinstance(action, Patch) and HOLD_ANNOTATION in (
+            action.body.get("metadata", {}).get("annotations") or {}
+        ):
+            assert target is not None and target.hold is not None
+            assert action.body["metadata"]["resourceVersion"] == target.resource_version
+            assert decision.status.canary_weight == 0 and routed(seen, decision).get("podinfo-canary", 0) == 0
+            if target.replicas:
+                assert seen.elapsed.route >= seen.options.drain or seen.primary is None
 
 
 @given(observations())

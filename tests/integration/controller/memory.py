@@ -18,7 +18,7 @@ from shared.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound
 from shared.exchange import Request
 from shared.types.meta import Json
 
-WITH_STATUS = ("deployments", "canaries")
+WITH_STATUS = ("deployments", "replicasets", "canaries")
 """Resources whose status only the subresource writes."""
 
 

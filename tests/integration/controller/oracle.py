@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from controller.workloads.deployment import REVISION_ANNOTATION
 from shared.duration import parse
+from shared.names import ANNOTATION_PREFIX
 from shared.resources import CANARIES, DEPLOYMENTS, EVENTS, SERVICES
 from shared.revision import template_hash
 from shared.types.meta import Json
@@ -257,6 +258,18 @@ def _status_steps(old: View, new: View) -> Iterator[str]:  # noqa: C901 - one ru
             yield f"I4: took {now['lastPromotedSpec']} as promoted in phase {new.phase}"
 
 
+def _marks_and_size(patch: Json) -> bool:
+    """Whether a patch of a target touches only what is ours there, its size, and whether it is paused."""
+    metadata = patch.get("metadata", {})
+    marks = [*metadata.get("labels", {}), *metadata.get("annotations", {})]
+    return (
+        patch.keys() <= {"metadata", "spec"}
+        and patch.get("spec", {}).keys() <= {"replicas", "paused"}
+        and metadata.keys() <= {"labels", "annotations", "resourceVersion"}
+        and all(mark.startswith(ANNOTATION_PREFIX) for mark in marks)
+    )
+
+
 def foreign(sent: Sent, state: dict[Ref, Json]) -> Iterator[str]:
     """I7: what is wrong with a write by where it goes."""
     place = sent.place
@@ -278,7 +291,7 @@ def foreign(sent: Sent, state: dict[Ref, Json]) -> Iterator[str]:
         return
     for view in canaries.values():
         if (place.plural, place.name) == (DEPLOYMENTS.plural, view.target_name):
-            if sent.body == {"spec": {"replicas": sent.body["spec"]["replicas"]}}:
+            if _marks_and_size(sent.body):
                 return
         if (place.plural, place.name) == (SERVICES.plural, view.apex):
             if sent.body.get("spec", {}).keys() <= {"selector", "ports"}:

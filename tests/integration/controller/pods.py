@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from shared.cluster import Cluster
 from shared.errors import NotFound
-from shared.resources import DEPLOYMENTS, ENDPOINTSLICES, SERVICES
+from shared.resources import DEPLOYMENTS, ENDPOINTSLICES, REPLICASETS, SERVICES
 from shared.types.meta import Json
 from tests.integration.controller.feed import Change, Feed
 from tests.integration.controller.objects import image
@@ -41,6 +41,8 @@ class Pods:
     held: set[tuple[str, str]] = field(default_factory=set)
     live: dict[str, Live] = field(default_factory=dict)
     templates: dict[str, list[Json]] = field(default_factory=dict)
+    sets: dict[str, tuple[Json | None, int]] = field(default_factory=dict)
+    """Template and ready pods of each Deployment's ReplicaSet, as they were written."""
     late: set[str] = field(default_factory=set)
     """Deployments that exceeded their own progress deadline."""
 
@@ -95,6 +97,7 @@ class Pods:
             return
         await self._count_template(latest)
         self.live[name] = self._wanted(latest)
+        await self._write_replicaset(latest)
         await self._slices()
         await self._write_status(latest)
 
@@ -142,6 +145,37 @@ class Pods:
             await self.cluster.patch(
                 DEPLOYMENTS, metadata["name"], self.namespace, {"status": status}, subresource="status"
             )
+
+    async def _write_replicaset(self, deployment: Json) -> None:
+        """One for a Deployment, whose template changes with the pods."""
+        metadata, labels = deployment["metadata"], deployment["spec"]["template"]["metadata"]["labels"]
+        live = self.live[metadata["name"]]
+        key, name = metadata["uid"], f"{metadata['name']}-{metadata['uid'][:8]}"
+        if live.template is None or self.sets.get(key) == (live.template, live.count):
+            return
+        template = {
+            **live.template,
+            "metadata": {**live.template["metadata"], "labels": {**labels, "pod-template-hash": "x"}},
+        }
+        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": metadata["name"], "uid": key}
+        if key not in self.sets:
+            body = {
+                "apiVersion": REPLICASETS.api_version,
+                "kind": REPLICASETS.kind,
+                "metadata": {
+                    "name": name,
+                    "namespace": self.namespace,
+                    "ownerReferences": [{**owner, "controller": True}],
+                },
+                "spec": {"selector": {"matchLabels": labels}, "template": template},
+            }
+            await self.cluster.create(REPLICASETS, body)
+        else:
+            spec = {"spec": {"template": template}}
+            await self.cluster.patch(REPLICASETS, name, self.namespace, spec)
+        status = {"status": {"replicas": live.count, "readyReplicas": live.count}}
+        await self.cluster.patch(REPLICASETS, name, self.namespace, status, subresource="status")
+        self.sets[key] = (live.template, live.count)
 
     async def _slices(self) -> None:
         for name in self._names(SERVICES.plural):

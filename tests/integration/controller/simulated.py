@@ -25,6 +25,7 @@ from shared.resources import (
     EVENTS,
     HPAS,
     METRIC_TEMPLATES,
+    REPLICASETS,
     SERVICES,
 )
 from shared.types.canary import Canary, Webhook
@@ -103,7 +104,8 @@ class Simulation:
 async def simulation(plan: Plan) -> AsyncIterator[Simulation]:
     """In memory, on whatever clock the running loop has."""
     api = MemoryApi()
-    for resource in (CANARIES, METRIC_TEMPLATES, DEPLOYMENTS, SERVICES, ENDPOINTSLICES, HPAS, EVENTS, ROUTES):
+    served = (CANARIES, METRIC_TEMPLATES, DEPLOYMENTS, REPLICASETS, SERVICES, ENDPOINTSLICES, HPAS, EVENTS)
+    for resource in (*served, ROUTES):
         api.serve(resource.group, resource.version, resource.plural)
     metrics, hooks = SimulatedMetrics(), SimulatedHooks()
     providers = {MetricProviderType.PROMETHEUS: metrics}

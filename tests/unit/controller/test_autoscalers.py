@@ -12,7 +12,7 @@ from controller.projections import manifest
 from controller.workloads import initial_replicas, min_replicas
 from shared.errors import Blocked, InvalidSpec
 from shared.types.canary import Canary
-from tests.builders import Json, canary, observation, primary
+from tests.builders import GOVERNED, Json, canary, observation, primary
 from tests.recordings import stored
 
 REF = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}
@@ -54,7 +54,7 @@ def test_the_copy_scales_the_primary() -> None:
     copied = created(scaled(), hpa())
     source = stored("075")["spec"]
     assert copied["metadata"]["name"] == "podinfo-primary"
-    assert copied["metadata"]["labels"] == {"team": "a"}
+    assert copied["metadata"]["labels"] == {"team": "a", **GOVERNED}
     assert copied["metadata"]["ownerReferences"][0]["uid"] == "u1"
     assert copied["spec"] == {
         **source,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from controller.metrics.queries import builtin_query, is_builtin, traefik_services
+from controller.metrics.queries import builtin_query, traefik_services
+from shared.capabilities import is_builtin
 from shared.errors import InvalidSpec
 from shared.types.canary import Metric
 from tests.builders import canary

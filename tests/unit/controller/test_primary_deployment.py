@@ -18,7 +18,7 @@ from controller.workloads.deployment import (
     selector_label,
 )
 from shared.errors import Blocked, InvalidSpec
-from tests.builders import Json, canary, deployment
+from tests.builders import GOVERNED, Json, canary, deployment
 from tests.recordings import stored
 from tests.unit.controller.merging import merged
 
@@ -82,7 +82,7 @@ def test_the_primary_is_the_target_under_another_name_and_selector() -> None:
         "metadata": {
             "name": "podinfo-primary",
             "namespace": "rec",
-            "labels": {"app": "podinfo-primary"},
+            "labels": {"app": "podinfo-primary", **GOVERNED},
             "annotations": {REVISION_ANNOTATION: workload(source).template_hash},
             "ownerReferences": [
                 {
@@ -142,7 +142,7 @@ def test_annotations_are_copied_but_those_that_belong_to_the_target() -> None:
 def test_labels_of_the_target_are_copied_by_prefix(prefixes: tuple[str, ...], kept: set[str]) -> None:
     labels = {"app": "podinfo", "app.io/a": "1", "team": "2", "kustomize.toolkit.fluxcd.io/name": "3"}
     made = render(target(labels=labels), Options(include_label_prefix=prefixes))
-    assert set(made["metadata"]["labels"]) == kept | {"app"}
+    assert set(made["metadata"]["labels"]) == kept | {"app", *GOVERNED}
     assert made["metadata"]["labels"]["app"] == "podinfo-primary"
 
 

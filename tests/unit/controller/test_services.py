@@ -11,7 +11,7 @@ from controller.projections import manifest, workload
 from controller.services import desired_services, reconcile_all, reconcile_service
 from shared.errors import Blocked, InvalidSpec
 from shared.types.canary import Canary
-from tests.builders import Json, canary, deployment, observation, target
+from tests.builders import GOVERNED, Json, canary, deployment, observation, target
 from tests.recordings import stored
 
 SERVICE = {"port": 80, "targetPort": 9898}
@@ -70,7 +70,7 @@ def test_a_generated_service_is_as_flagger_makes_it() -> None:
         "metadata": {
             "name": "podinfo-canary",
             "namespace": "test",
-            "labels": {"app": "podinfo-canary"},
+            "labels": {"app": "podinfo-canary", **GOVERNED},
             "annotations": {
                 "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
                 "helm.toolkit.fluxcd.io/driftDetection": "disabled",
@@ -88,7 +88,7 @@ def test_a_generated_service_is_as_flagger_makes_it() -> None:
 def test_the_services_are_named_after_the_service_where_the_canary_names_one() -> None:
     of = canary(service={**SERVICE, "name": "web"})
     assert set(desired(of)) == {"web", "web-primary", "web-canary"}
-    assert desired(of)["web"]["metadata"]["labels"] == {"app": "web"}
+    assert desired(of)["web"]["metadata"]["labels"] == {"app": "web", **GOVERNED}
 
 
 def test_every_setting_of_the_port_gets_there() -> None:
@@ -123,10 +123,10 @@ def test_metadata_of_each_service_is_its_own_and_cannot_replace_what_we_need() -
         }
     )
     metadata = {name: service["metadata"] for name, service in desired(of).items()}
-    assert metadata["podinfo"]["labels"] == {"team": "a", "app": "podinfo"}
+    assert metadata["podinfo"]["labels"] == {"team": "a", "app": "podinfo", **GOVERNED}
     assert metadata["podinfo"]["annotations"]["note"] == "b"
-    assert metadata["podinfo-primary"]["labels"] == {"app": "podinfo-primary"}
-    assert metadata["podinfo-canary"]["labels"] == {"team": "c", "app": "podinfo-canary"}
+    assert metadata["podinfo-primary"]["labels"] == {"app": "podinfo-primary", **GOVERNED}
+    assert metadata["podinfo-canary"]["labels"] == {"team": "c", "app": "podinfo-canary", **GOVERNED}
 
 
 @pytest.mark.parametrize("target_port", [9898, "http"])
@@ -197,7 +197,7 @@ def test_drift_is_repaired_with_the_smallest_patch() -> None:
     drifted["spec"]["selector"] = {"app": "podinfo", "track": "old"}
     body = patch_of(reconcile_service(canary(), wanted, as_stored(drifted, type="NodePort")))
     assert body == {
-        "metadata": {"labels": {"app": "podinfo-canary"}, "resourceVersion": "1747"},
+        "metadata": {"labels": {"app": "podinfo-canary", **GOVERNED}, "resourceVersion": "1747"},
         "spec": {"selector": {"track": None}, "type": "ClusterIP"},
     }
 

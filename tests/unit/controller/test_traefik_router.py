@@ -12,7 +12,7 @@ from controller.routers.traefik import parse_weights
 from shared.errors import InvalidSpec, RoutingError
 from shared.resources import traefik_services
 from shared.types.canary import Provider
-from tests.builders import canary
+from tests.builders import GOVERNED, canary
 
 ROUTES = traefik_services("traefik.io")
 OWNER = {
@@ -37,7 +37,7 @@ def observed(
     *entries: dict[str, Any], owner: str = "u1", spec: dict[str, Any] | None = None, **metadata: Any
 ) -> Manifest:
     body = {
-        "metadata": {"annotations": KEEP, **metadata},
+        "metadata": {"annotations": KEEP, "labels": GOVERNED, **metadata},
         "spec": {"weighted": {"services": list(entries)}} if spec is None else spec,
     }
     return Manifest("test", "podinfo", "r1", "42", owner, orjson.dumps(body))
@@ -62,7 +62,7 @@ class TestCreation:
             "metadata": {
                 "name": "podinfo",
                 "namespace": "test",
-                "labels": {"team": "a"},
+                "labels": {"team": "a", **GOVERNED},
                 "annotations": {"note": "b", **KEEP},
                 "ownerReferences": [OWNER],
             },
@@ -107,7 +107,7 @@ class TestReconciliation:
 
     def test_labels_and_annotations_of_others_neither_go_nor_touch_weights(self) -> None:
         route = observed(
-            entry("podinfo-primary", 100), labels={"helm": "x"}, annotations={**KEEP, "seen": "y"}
+            entry("podinfo-primary", 100), labels={"helm": "x", **GOVERNED}, annotations={**KEEP, "seen": "y"}
         )
         assert render(route, 100, 0) is None
 
@@ -119,7 +119,7 @@ class TestReconciliation:
             service={"port": 80, "apex": {"labels": {"team": "a"}}},
         )
         assert write.body == {
-            "metadata": {"resourceVersion": "42", "labels": {"team": "a"}, "annotations": KEEP}
+            "metadata": {"resourceVersion": "42", "labels": {"team": "a", **GOVERNED}, "annotations": KEEP}
         }
 
     def test_extra_keys_of_an_entry_stay_and_a_returning_entry_takes_its_siblings(self) -> None:
