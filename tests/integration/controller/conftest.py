@@ -20,6 +20,7 @@ from shared.kubeconfig import Connection
 from shared.resources import CRDS, NAMESPACES, Resource
 from shared.types.meta import Json
 from tests.integration.controller import objects
+from tests.integration.controller.account import controllers_kubeconfig
 from tests.integration.controller.world import Answers, World, world
 from tests.integration.real_api_server import RealApiServer
 from tests.integration.scripted import Server, reply
@@ -88,17 +89,18 @@ async def kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 
 
 @pytest.fixture
-async def stage(kubeconfig: Path, scripted_outside: Server) -> AsyncIterator[Stage]:
-    """A World in a namespace of its own; the controller is not started yet."""
+async def stage(kubeconfig: Path, scripted_outside: Server, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A World in a namespace of its own; the controller is not started yet. It will have its own rights."""
     metrics, namespace = Metrics(), f"world-{next(_numbers)}"
     scripted_outside.on("GET", "/api/v1/query", metrics.answer)
     told = Settings(namespace=namespace, metrics_server=scripted_outside.url, host="127.0.0.1", port=0)
     async with await Cluster.connect(kubeconfig) as cluster, Hooks() as hooks:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         await cluster.create(NAMESPACES, body)
+        controllers = await controllers_kubeconfig(cluster, kubeconfig, namespace, tmp_path)
 
         async def wire() -> Exchange:
-            return Exchange(await Connection.open(kubeconfig), kubeconfig)
+            return Exchange(await Connection.open(controllers), controllers)
 
         async with world(cluster, wire, namespace, Answers(hooks, told)) as made:
             await made.feed.follow(objects.ROUTES)

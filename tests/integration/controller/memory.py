@@ -10,7 +10,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -57,6 +57,18 @@ class Told:
     line: bytes
 
 
+class Admission(Protocol):
+    """What webhooks make of a write: the object to store (None: as it is), or an error."""
+
+    def __call__(self, place: Place, old: Json | None, new: Json | None) -> Json | None: ...
+
+
+def admit_all(place: Place, old: Json | None, new: Json | None) -> Json | None:
+    """No webhooks."""
+    del place, old
+    return new
+
+
 @dataclass
 class MemoryApi:
     """The store. `latency` is in seconds."""
@@ -64,10 +76,12 @@ class MemoryApi:
     latency: float = 0.001
     kinds: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     """Which plurals a (group, version) serves, for discovery and for 404s of resources without a CRD."""
+    admit: Admission = admit_all
+    """Asked about the writes of people."""
     down: bool = False
     """Whether exchanges that were given a lag, be it none, get no answer."""
     _objects: dict[tuple[str, str, str], Json] = field(default_factory=dict)
-    _told: list[Told] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
     _watchers: set[asyncio.Event] = field(default_factory=set)
     _versions: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _newest: int = 0
@@ -76,9 +90,9 @@ class MemoryApi:
         """Have these resources."""
         self.kinds.setdefault((group, version), set()).update(plurals)
 
-    def exchange(self, lag: Mapping[str, float] | None = None) -> "MemoryExchange":
-        """A connection whose watches are so many seconds late, by plural."""
-        return MemoryExchange(self, lag)
+    def exchange(self, lag: Mapping[str, float] | None = None, *, person: bool = False) -> "MemoryExchange":
+        """A connection whose watches are so many seconds late, by plural; of a person, or of a controller."""
+        return MemoryExchange(self, lag, person)
 
     def go_down(self) -> None:
         """Break all watches and answer nothing, until `down` is taken back."""
@@ -86,8 +100,9 @@ class MemoryApi:
         for news in self._watchers:
             news.set()
 
-    def answer(self, request: Request) -> Json:
-        """Carry one request out."""
+    def answer(self, request: Request, *, person: bool = False) -> Json:
+        """Carry one request out. `person`: whoever asks is asked about at admission."""
+        admit = self.admit if person else admit_all
         place = place_of(request.path)
         if not place.plural:
             return self._discover(place)
@@ -97,11 +112,11 @@ class MemoryApi:
             case "GET":
                 return self._found(place, request) if place.name else self._list(place)
             case "POST":
-                return self._create(place, request.body)
+                return self._create(place, request.body, admit)
             case "PATCH" | "PUT":
-                return self._change(place, request)
+                return self._change(place, request, admit)
             case _:
-                return self._delete(place, request)
+                return self._delete(place, request, admit)
 
     def reachable(self, lag: Mapping[str, float] | None) -> None:
         """Raise for an exchange that cannot reach us."""
@@ -117,8 +132,8 @@ class MemoryApi:
         try:
             while True:
                 self.reachable(lag)
-                while done < len(self._told):
-                    told = self._told[done]
+                while done < len(self.told):
+                    told = self.told[done]
                     done += 1
                     here = place.namespace in ("", told.namespace) and place.plural == told.plural
                     if here and told.version > after:
@@ -156,7 +171,7 @@ class MemoryApi:
         ]
         return {"items": items, "metadata": {"resourceVersion": str(self._newest)}}
 
-    def _create(self, place: Place, body: Json) -> Json:
+    def _create(self, place: Place, body: Json, admit: Admission) -> Json:
         name = body["metadata"]["name"]
         key = (place.plural, place.namespace, name)
         if key in self._objects:
@@ -165,9 +180,9 @@ class MemoryApi:
         obj["metadata"] |= {"namespace": place.namespace, "uid": f"uid-{self._newest + 1}", "generation": 1}
         if place.plural in WITH_STATUS:
             obj.pop("status", None)
-        return self._store("ADDED", key, obj)
+        return self._store("ADDED", key, admit(place, None, obj) or obj)
 
-    def _change(self, place: Place, request: Request) -> Json:
+    def _change(self, place: Place, request: Request, admit: Admission) -> Json:
         old, body = self._found(place, request), request.body
         observed = (body.get("metadata") or {}).get("resourceVersion")
         if observed and observed != old["metadata"]["resourceVersion"]:
@@ -182,12 +197,14 @@ class MemoryApi:
         new["metadata"] = {**new["metadata"], **kept}
         if new == old:
             return old
+        new = admit(place, old, new) or new
         if new.get("spec") != old.get("spec"):
             new["metadata"]["generation"] += 1
         return self._store("MODIFIED", (place.plural, place.namespace, place.name), new)
 
-    def _delete(self, place: Place, request: Request) -> Json:
+    def _delete(self, place: Place, request: Request, admit: Admission) -> Json:
         old = self._found(place, request)
+        admit(place, old, None)
         key = (place.plural, place.namespace, place.name)
         self._store("DELETED", key, {**old, "metadata": dict(old["metadata"])})
         del self._objects[key]
@@ -199,7 +216,7 @@ class MemoryApi:
         self._objects[key] = obj
         line = orjson.dumps({"type": kind, "object": obj})
         at = asyncio.get_running_loop().time()
-        self._told.append(Told(self._newest, key[0], key[1], at, line))
+        self.told.append(Told(self._newest, key[0], key[1], at, line))
         for news in self._watchers:
             news.set()
         return obj
@@ -224,12 +241,13 @@ class MemoryExchange:
 
     api: MemoryApi
     lag: Mapping[str, float] | None
+    person: bool = False
     server: str = "memory"
 
     async def send(self, request: Request) -> Json:
         await asyncio.sleep(self.api.latency)
         self.api.reachable(self.lag)
-        answer = orjson.dumps(self.api.answer(request))
+        answer = orjson.dumps(self.api.answer(request, person=self.person))
         await asyncio.sleep(self.api.latency)
         parsed: Json = orjson.loads(answer)
         return parsed

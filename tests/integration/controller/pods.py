@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from shared.cluster import Cluster
 from shared.errors import NotFound
+from shared.names import CANARY_LABEL
 from shared.resources import DEPLOYMENTS, ENDPOINTSLICES, REPLICASETS, SERVICES
 from shared.types.meta import Json
 from tests.integration.controller.feed import Change, Feed
@@ -30,6 +31,16 @@ class Live:
     count: int = 0
 
 
+@dataclass(frozen=True)
+class Roll:
+    """Pods of a Deployment that were there were replaced by pods of another template."""
+
+    at: float
+    deployment: str
+    governed: bool
+    """Whether the Deployment was labelled as governed before its template changed."""
+
+
 @dataclass
 class Pods:
     """`startup` is in seconds."""
@@ -43,6 +54,7 @@ class Pods:
     templates: dict[str, list[Json]] = field(default_factory=dict)
     sets: dict[str, tuple[Json | None, int]] = field(default_factory=dict)
     """Template and ready pods of each Deployment's ReplicaSet, as they were written."""
+    rolls: list[Roll] = field(default_factory=list)
     late: set[str] = field(default_factory=set)
     """Deployments that exceeded their own progress deadline."""
 
@@ -96,10 +108,23 @@ class Pods:
         if latest is None:
             return
         await self._count_template(latest)
-        self.live[name] = self._wanted(latest)
+        before, self.live[name] = self.live.get(name, Live()), self._wanted(latest)
+        if before.count and self.live[name].count and before.template != self.live[name].template:
+            self.rolls.append(Roll(asyncio.get_running_loop().time(), name, self._was_governed(latest)))
         await self._write_replicaset(latest)
         await self._slices()
         await self._write_status(latest)
+
+    def _was_governed(self, deployment: Json) -> bool:
+        """Whether the version before the present template had the label."""
+        template = deployment["spec"]["template"]
+        ref = (DEPLOYMENTS.plural, deployment["metadata"]["name"])
+        older = [
+            change.obj
+            for change in self.feed.changes
+            if change.ref == ref and change.obj is not None and change.obj["spec"]["template"] != template
+        ]
+        return bool(older) and CANARY_LABEL in (older[-1]["metadata"].get("labels") or {})
 
     def _wanted(self, deployment: Json) -> Live:
         spec, name = deployment["spec"], deployment["metadata"]["name"]

@@ -118,6 +118,7 @@ async def simulation(plan: Plan) -> AsyncIterator[Simulation]:
 
     cluster = Cluster(api.exchange())  # type: ignore[arg-type] # has what a Cluster uses
     async with world(cluster, wire, NAMESPACE, answers) as made:
+        made.cluster = Cluster(api.exchange(person=True))  # type: ignore[arg-type] # as above
         made.faults = plan.faults
         made.oracle.grace += 2 * max(plan.lag.values(), default=0.0)  # two edits in a row are seen one by one
         await made.feed.follow(ROUTES)

@@ -6,6 +6,7 @@ for how a template's hash is made.
 
 from dataclasses import dataclass
 
+from shared.hold import hold_of
 from shared.resources import DEPLOYMENTS, ENDPOINTSLICES
 from shared.revision import template_hash
 from shared.types.meta import Json
@@ -90,9 +91,10 @@ class View:
 
     @property
     def analysed(self) -> bool:
-        """Whether the target runs what the analysis is about."""
+        """Whether the target's pods run what the analysis is about."""
+        held = hold_of(self.target["metadata"]) if self.target else None
         hashed = template_hash(self.target["spec"]["template"]) if self.target else None
-        return hashed == self.status.get("lastAppliedSpec")
+        return (held.runs if held else hashed) == self.status.get("lastAppliedSpec")
 
 
 def shares_of(route: Json) -> dict[str, int | None]:

@@ -19,7 +19,7 @@ from shared.resources import Resource
 from shared.revision import template_hash
 from shared.types.canary import Phase
 from tests.builders import Json
-from tests.reviews import (
+from tests.writes import (
     ALICE,
     FIRST,
     NOW,
