@@ -7,8 +7,10 @@ approximates. A strategy or provider that arrives later opens here, and with tha
 from collections.abc import Iterator
 
 from shared.errors import Problem, ProblemReason
+from shared.types.alert import AlertProviderType
 from shared.types.analysis import Analysis
-from shared.types.canary import Canary, Provider
+from shared.types.canary import Canary, Metric, Provider
+from shared.types.metric import MetricProviderType
 
 PROVIDERS = frozenset({Provider.TRAEFIK})
 """Who can route; the keys of `controller.routers.ROUTERS`."""
@@ -16,6 +18,20 @@ TARGET_KINDS = frozenset({"Deployment"})
 """What can be rolled out; the keys of `controller.workloads.WORKLOADS`."""
 AUTOSCALER_KINDS = frozenset({"HorizontalPodAutoscaler"})
 """Which autoscalers a primary can get a copy of."""
+METRIC_PROVIDERS = frozenset({MetricProviderType.PROMETHEUS})
+"""Whose queries can be asked; the keys of `controller.metrics.PROVIDERS`."""
+ALERT_TYPES: frozenset[AlertProviderType] = frozenset()
+"""To which chat services alerts are sent."""
+
+SUCCESS_RATE = "request-success-rate"
+REQUEST_DURATION = "request-duration"
+BUILTIN_METRICS = frozenset({SUCCESS_RATE, REQUEST_DURATION})
+"""Metrics whose name says what to ask; the keys of each router in `controller.metrics.queries.BUILTIN`."""
+
+
+def is_builtin(metric: Metric) -> bool:
+    """Whether the metric's name says what to ask."""
+    return metric.name in BUILTIN_METRICS and metric.template_ref is None and metric.query is None
 
 
 def unsupported(canary: Canary, default_provider: str) -> tuple[Problem, ...]:

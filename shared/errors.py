@@ -11,6 +11,7 @@
       MetricsError              reading a measurement
         NoData  ManySeries  MetricsUnavailable
       RoutingError              a router's object cannot be used, for example its weights cannot be read
+      UnusableCertificate       what is to be served cannot be; what was served before still is
       BadReview                 an admission request that cannot be read; answered with HTTP 400
 
 Expected answers (refused, not ready, check failed) are values, not errors.
@@ -134,6 +135,10 @@ class MetricsUnavailable(MetricsError):
 
 class RoutingError(AppError):
     """An object of the router is not as the product can use it."""
+
+
+class UnusableCertificate(AppError):
+    """A certificate and key that no server can use, or none at all."""
 
 
 class BadReview(AppError):

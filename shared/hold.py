@@ -5,7 +5,7 @@
 A hold pauses the Deployment, so that its pods go on running the template of before.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +44,7 @@ class Rollout:
 
 def render(mark: Hold | Rollout) -> str:
     """The annotation's value; the same mark always has the same text."""
-    return orjson.dumps(asdict(mark), option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z).decode()
+    return orjson.dumps(mark, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z).decode()
 
 
 def hold_of(metadata: Json) -> Hold | None:
@@ -66,7 +66,10 @@ def hold_of(metadata: Json) -> Hold | None:
 
 def rollout_of(metadata: Json) -> Rollout | None:
     """Who started the last rollout; None where nobody did or the annotation cannot be read."""
-    fields = _fields((metadata.get("annotations") or {}).get(ROLLOUT_ANNOTATION, ""))
+    text = (metadata.get("annotations") or {}).get(ROLLOUT_ANNOTATION)
+    if text is None:
+        return None
+    fields = _fields(text)
     try:
         images = {str(name): (str(old), str(new)) for name, (old, new) in fields["images"].items()}
         return Rollout(

@@ -38,8 +38,8 @@ _log = logging.getLogger(__name__)
 
 
 class Informer(Generic[T]):
-    """The objects of one resource (in one namespace, with certain labels, or all), each as `project` makes
-    it.
+    """The objects of one resource (in one namespace, with certain labels, of one name, or all), each as
+    `project` makes it. A role that allows one name alone lets an informer of that name list and watch.
 
     A projection that raises leaves the object as it was known before, and is logged: one bad object harms
     only itself.
@@ -53,6 +53,7 @@ class Informer(Generic[T]):
         *,
         namespace: str | None = None,
         label_selector: str = "",
+        name: str = "",
     ) -> None:
         self.cache: dict[Key, T] = {}
         self.synced = asyncio.Event()
@@ -68,6 +69,7 @@ class Informer(Generic[T]):
         self._project = project
         self._namespace = namespace
         self._label_selector = label_selector
+        self._field_selector = f"metadata.name={name}" if name else ""
         self._listeners: list[Callable[[Key, T | None, T | None], None]] = []
         self._version = ""
         """Where to watch from; empty: list first."""
@@ -127,7 +129,8 @@ class Informer(Generic[T]):
         """Make the cache equal to a fresh list; objects that are missing from it were deleted."""
         fresh: dict[Key, T] = {}
         version = ""
-        query = {"labelSelector": self._label_selector} if self._label_selector else {}
+        selectors = {"labelSelector": self._label_selector, "fieldSelector": self._field_selector}
+        query = {key: value for key, value in selectors.items() if value}
         async with aclosing(self._cluster.pages(self._resource, self._namespace, query=query)) as pages:
             async for items, version in pages:  # noqa: B007 - that of the last page
                 for item in items:
@@ -154,6 +157,7 @@ class Informer(Generic[T]):
             self._namespace,
             resource_version=self._version,
             label_selector=self._label_selector,
+            field_selector=self._field_selector,
         )
         async with aclosing(watch) as events:
             async for kind, item in events:

@@ -9,6 +9,8 @@ and give data as `extra`.
 
 import logging
 import sys
+import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -21,6 +23,14 @@ canary_context: ContextVar[str] = ContextVar("canary", default="")
 """`name.namespace` of the Canary that the current task works on; in each of its lines."""
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+
+
+
+class _Requests:
+    """Where the lines of `request` go; None where their level is not wanted."""
+
+    stream: TextIO | None = None
+
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -38,6 +48,16 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(LEVELS[level])
+    _Requests.stream = handler.stream if LEVELS[level] <= logging.INFO else None
+
+
+def request(caller: str, msg: str, fields: Mapping[str, Any]) -> None:
+    """One line at level info for each request of a busy server, at a tenth of the standard library's cost."""
+    stream = _Requests.stream
+    if stream is not None:
+        line = {"level": "info", "ts": _time(time.time()), "caller": caller, "msg": msg, **fields}
+        stream.write(f"{_encoded(line)}\n")
+        stream.flush()
 
 
 class _JsonLines(logging.Formatter):
@@ -46,7 +66,7 @@ class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "level": _level(record.levelno),
-            "ts": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+            "ts": _time(record.created),
             "caller": "/".join(record.pathname.split("/")[-2:]) + f":{record.lineno}",
             "msg": record.getMessage(),
         }
@@ -57,10 +77,18 @@ class _JsonLines(logging.Formatter):
                 line.setdefault(key, value)
         if record.exc_info:
             line["stacktrace"] = self.formatException(record.exc_info)
-        try:
-            return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-        except orjson.JSONEncodeError:  # text that is no valid Unicode, numbers beyond 64 bits
-            return orjson.dumps({key: _plain(value) for key, value in line.items()}).decode()
+        return _encoded(line)
+
+
+def _encoded(line: Mapping[str, Any]) -> str:
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:  # text that is no valid Unicode, numbers beyond 64 bits
+        return orjson.dumps({key: _plain(value) for key, value in line.items()}).decode()
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def _level(number: int) -> str:

@@ -41,6 +41,9 @@ controller hands it to the primary and removes the annotation."""
 BREAK_GLASS_ANNOTATION = f"{ANNOTATION_PREFIX}break-glass"
 """On any governed object, by a person, with a reason: admission lets everything through, and says so."""
 
+WEBHOOKS = "pinfeather"
+"""Name of the mutating and of the validating webhook configuration."""
+
 GITOPS_IGNORE = {
     "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
     "helm.toolkit.fluxcd.io/driftDetection": "disabled",

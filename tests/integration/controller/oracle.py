@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from controller.workloads.deployment import REVISION_ANNOTATION
 from shared.duration import parse
-from shared.names import ANNOTATION_PREFIX
+from shared.names import ANNOTATION_PREFIX, CANARY_LABEL
 from shared.resources import CANARIES, DEPLOYMENTS, EVENTS, SERVICES
 from shared.revision import template_hash
 from shared.types.meta import Json
@@ -289,10 +289,11 @@ def foreign(sent: Sent, state: dict[Ref, Json]) -> Iterator[str]:
     owners = {owner["uid"] for owner in (found or {"metadata": {}})["metadata"].get("ownerReferences", ())}
     if found is None or owners & canaries.keys():
         return
+    if place.plural == DEPLOYMENTS.plural and _marks_and_size(sent.body):
+        targets = {view.target_name for view in canaries.values()}
+        if place.name in targets or CANARY_LABEL in (found["metadata"].get("labels") or {}):
+            return
     for view in canaries.values():
-        if (place.plural, place.name) == (DEPLOYMENTS.plural, view.target_name):
-            if _marks_and_size(sent.body):
-                return
         if (place.plural, place.name) == (SERVICES.plural, view.apex):
             if sent.body.get("spec", {}).keys() <= {"selector", "ports"}:
                 return

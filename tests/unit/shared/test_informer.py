@@ -38,7 +38,7 @@ class Script:
         yield answer
 
     async def watch(
-        self, *_: object, resource_version: str, label_selector: str
+        self, *_: object, resource_version: str, **__: object
     ) -> AsyncGenerator[tuple[str, Json]]:
         for step in self._next(f"watch {resource_version}"):
             if isinstance(step, Exception):
