@@ -18,7 +18,7 @@ class Lookup(Protocol):
         """An object; None where it was not found."""
 
     def list(self, resource: Resource, namespace: str) -> Sequence[Json]:
-        """The objects of a kind in a namespace."""
+        """The objects of a kind in a namespace; with an empty one, in all that are known."""
 
     def allowed(self, verb: str, resource: Resource, namespace: str, name: str) -> bool:
         """Whether the user of the request may do that himself. True where nobody was asked."""
