@@ -13,7 +13,7 @@ PACKAGES := admission benchmarks certs cli controller loadtester sandbox shared 
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(VENV)/debian/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint check crds lock clean
+.PHONY: help demo test bench lint check crds rules lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -21,7 +21,7 @@ help: ## show the targets
 demo: $(VENV)/installed ## play the guide's story; ARGS=--fast takes two minutes
 	@pinfeather demo $(ARGS)
 
-test: check ## lint, types, layers, CRDs, then all tests; ARGS goes to pytest
+test: check ## lint, types, layers, CRDs, rules, then all tests; ARGS goes to pytest
 	@python -m sandbox.prerequisites
 	python -m pytest -n $(WORKERS) $(ARGS)
 
@@ -32,13 +32,17 @@ lint: $(VENV)/installed-dev ## only style
 	ruff check $(PACKAGES)
 	ruff format --check $(PACKAGES)
 
-check: lint ## style, types, layers, and whether the CRDs are those of the models
+check: lint ## style, types, layers, and whether CRDs and docs/rules.md are those of the code
 	mypy $(PACKAGES)
 	lint-imports
 	python -m shared.crd --check manifests/crds
+	python -m admission.rules --check docs/rules.md
 
 crds: $(VENV)/installed ## write manifests/crds from the models
 	python -m shared.crd manifests/crds
+
+rules: $(VENV)/installed ## write docs/rules.md from the rules
+	python -m admission.rules docs/rules.md
 
 lock: ## write the two lock files from pyproject.toml; needs uv
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \

@@ -2,19 +2,23 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 
-from cli import demo_command, sandbox_commands
+from cli import demo_command, lint_command, sandbox_commands
 from shared.errors import AppError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
+COMMANDS = {"demo": demo_command, "lint": lint_command, "sandbox": sandbox_commands}
+
+
 def main() -> int:
-    """The exit code: 0 = done, 1 = not, with a sentence on stderr that says why."""
+    """The exit code: 0 = done, 1 = not, with a sentence on stderr that says why; `lint` has one more."""
     arguments = _parser().parse_args()
     try:
-        run = demo_command.run if arguments.command == "demo" else sandbox_commands.run
+        run: Callable[[argparse.Namespace], int] = COMMANDS[arguments.command].run
         return run(arguments)
     except AppError as error:
         sys.stderr.write(f"pinfeather: {error}\n")
@@ -29,8 +33,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="pinfeather", description="Progressive delivery for Traefik on Kubernetes."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    demo_command.add(commands)
-    sandbox_commands.add(commands)
+    for command in COMMANDS.values():
+        command.add(commands)
     return parser
 
 
