@@ -7,11 +7,21 @@ from typing import Any
 import pytest
 import yaml
 
+from admission.registration import SECRET
+from admission.request import Operation
+from admission.rules.rule import Change
+from admission.settings import Settings as AdmissionSettings
+from admission.wanted import wanted
 from controller.settings import Settings as ControllerSettings
 from loadtester.settings import Settings as LoadtesterSettings
+from shared.names import WEBHOOKS
 from shared.settings import load
+from shared.types.canary import parse_canary
+from tests.unit.shared.wire_objects import canary
 
 ROOT = Path(__file__).parents[3]
+ADMISSION, CONTROLLER = "manifests/admission", "manifests/controller"
+PODS = (ADMISSION, CONTROLLER, "manifests/loadtester")
 READ = {"get", "list", "watch"}
 WRITE = READ | {"create", "patch"}
 Json = dict[str, Any]
@@ -29,19 +39,21 @@ def deployments(*folders: str) -> list[Json]:
     return [body for body in objects(*folders) if body["kind"] == "Deployment"]
 
 
-def allowed(kind: str) -> dict[str, set[str]]:
-    """Verbs by `resource.group`, of all rules of one Role or ClusterRole."""
+def allowed(kind: str, folder: str) -> dict[str, set[str]]:
+    """Verbs by `resource.group`, or `resource.group/NAME` where only that name is allowed."""
     found: dict[str, set[str]] = {}
-    for role in objects("manifests/controller"):
+    for role in objects(folder):
         for rule in role["rules"] if role["kind"] == kind else ():
             for group in rule["apiGroups"]:
                 for resource in rule["resources"]:
-                    found.setdefault(f"{resource}.{group}".rstrip("."), set()).update(rule["verbs"])
+                    for name in rule.get("resourceNames", [""]):
+                        what = f"{resource}.{group}".rstrip(".") + (f"/{name}" if name else "")
+                        found.setdefault(what, set()).update(rule["verbs"])
     return found
 
 
 def test_the_controller_may_do_exactly_this() -> None:
-    assert allowed("ClusterRole") == {
+    assert allowed("ClusterRole", CONTROLLER) == {
         "canaries.flagger.app": READ,
         "metrictemplates.flagger.app": READ,
         "canaries/status.flagger.app": {"patch"},
@@ -51,13 +63,58 @@ def test_the_controller_may_do_exactly_this() -> None:
         "horizontalpodautoscalers.autoscaling": WRITE,
         "traefikservices.traefik.io": WRITE,
         "traefikservices.traefik.containo.us": WRITE,
+        "replicasets.apps": {"list"},
         "endpointslices.discovery.k8s.io": READ,
         "events": {"create", "patch"},
     }
-    assert allowed("Role") == {"leases.coordination.k8s.io": {"get", "update", "create"}}
+    assert allowed("Role", CONTROLLER) == {
+        "leases.coordination.k8s.io": {"create"},
+        "leases.coordination.k8s.io/flagger-leader-election": {"get", "update"},
+    }
 
 
-@pytest.mark.parametrize("deployment", deployments("manifests/controller", "manifests/loadtester"))
+def test_the_webhooks_may_do_exactly_this() -> None:
+    assert allowed("ClusterRole", ADMISSION) == {
+        "canaries.flagger.app": READ,
+        "metrictemplates.flagger.app": READ,
+        "alertproviders.flagger.app": READ,
+        "subjectaccessreviews.authorization.k8s.io": {"create"},
+        "deployments.apps": {"get", "list"},
+        "statefulsets.apps": {"list"},
+        "daemonsets.apps": {"list"},
+        "services": {"get"},
+        "horizontalpodautoscalers.autoscaling": {"list"},
+        "traefikservices.traefik.io": {"get"},
+        "traefikservices.traefik.containo.us": {"get"},
+        "ingressroutes.traefik.io": {"list"},
+        "ingressroutes.traefik.containo.us": {"list"},
+        "resourcequotas": {"list"},
+        "poddisruptionbudgets.policy": {"list"},
+        "networkpolicies.networking.k8s.io": {"list"},
+        f"mutatingwebhookconfigurations.admissionregistration.k8s.io/{WEBHOOKS}": READ | {"patch"},
+        f"validatingwebhookconfigurations.admissionregistration.k8s.io/{WEBHOOKS}": READ | {"patch"},
+    }
+    assert allowed("Role", ADMISSION) == {"secrets": {"create"}, f"secrets/{SECRET}": READ | {"patch"}}
+
+
+def test_the_webhooks_may_read_all_that_their_rules_ask_for() -> None:
+    raw = canary()
+    autoscaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}
+    raw["spec"]["autoscalerRef"] = autoscaler
+    made = parse_canary(raw)
+    rights = allowed("ClusterRole", ADMISSION)
+    for operation, new, old in (
+        (Operation.CREATE, made, None),
+        (Operation.UPDATE, made, made),
+        (Operation.DELETE, None, made),
+    ):
+        asked = wanted(Change(operation, new, old, raw_new=None, raw_old=None))
+        for verb, refs in (("get", asked.objects), ("list", asked.lists)):
+            for ref in refs:
+                assert verb in rights[f"{ref.resource.plural}.{ref.resource.group}".rstrip(".")], ref
+
+
+@pytest.mark.parametrize("deployment", deployments(*PODS))
 def test_pods_keep_to_the_restricted_pod_security_standard(deployment: Json) -> None:
     pod = deployment["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"]
@@ -75,15 +132,17 @@ def test_pods_keep_to_the_restricted_pod_security_standard(deployment: Json) -> 
         assert {"livenessProbe", "readinessProbe"} <= container.keys()
 
 
-@pytest.mark.parametrize(
-    "deployment", deployments("manifests/controller", "manifests/loadtester", "sandbox/addons")
-)
+@pytest.mark.parametrize("deployment", deployments(*PODS, "sandbox/addons"))
 def test_selectors_match_their_pods_and_flags_exist(deployment: Json) -> None:
     spec = deployment["spec"]
     assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
     (container,) = spec["template"]["spec"]["containers"]
     image = container["image"].partition(":")[0]
-    settings = {"pinfeather/controller": ControllerSettings, "pinfeather/loadtester": LoadtesterSettings}
+    settings: dict[str, type] = {
+        "pinfeather/admission": AdmissionSettings,
+        "pinfeather/controller": ControllerSettings,
+        "pinfeather/loadtester": LoadtesterSettings,
+    }
     if image in settings:
         load(settings[image], container["args"], prog=image, environ={})
 
