@@ -162,4 +162,6 @@ async def test_a_controller_that_is_killed_again_and_again_promotes_all_the_same
     await stage.world.feed.until(lambda: stage.world.replicas() == 0)
     assert stage.world.lives > 4
     assert stage.world.images("podinfo-primary") == [image(SECOND)]
-    assert stage.world.weights() == [0, 10, 20, 0]
+    # A step that was routed and not yet known is taken back, and taken again after a round of its own.
+    weights = stage.world.weights()
+    assert set(weights) == {0, 10, 20} and weights[-2:] == [20, 0]
