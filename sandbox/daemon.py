@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.addons import ADDONS, install, wait_until_ready
+from sandbox.addons import ADDONS, install, product, wait_until_ready
 from sandbox.apiserver import ApiServer, Config
 from sandbox.apiserver.auth import service_account
-from sandbox.cluster_controllers.running import ClusterControllers
+from sandbox.connections import Connections
 from sandbox.directory import Directory, project_service, project_slice
 from sandbox.kubelet import images
 from sandbox.kubelet.addresses import claimed_network
-from sandbox.kubelet.kubelet import Kubelet, KubeletSettings
+from sandbox.kubelet.kubelet import KubeletSettings
 from sandbox.prerequisites import find_programs, link_programs, places
 from sandbox.processes import ID_VARIABLE, kill_all
 from sandbox.proxy import Proxy
@@ -128,7 +128,8 @@ async def _cluster(order: Order, progress: Progress) -> None:
         progress.step(f"API server listens on {server.url}")
         cluster = await stack.enter_async_context(await Cluster.connect(folder.kubeconfig))
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        controllers = ClusterControllers(cluster)
+        connections = Connections(server, folder.root / "parts", stack)
+        controllers = await connections.controllers()
         group.create_task(controllers.run())
 
         directory = Directory()
@@ -144,7 +145,8 @@ async def _cluster(order: Order, progress: Progress) -> None:
 
         kubeconfigs = Kubeconfigs(server, folder.root / "kubeconfigs")
         network = stack.enter_context(claimed_network())
-        kubelet = Kubelet(cluster, _kubelet_settings(order, network, programs, proxy_url, kubeconfigs))
+        settings = _kubelet_settings(order, network, programs, proxy_url, kubeconfigs)
+        kubelet = await connections.kubelet(settings)
         stack.push_async_callback(kubelet.stop)
         group.create_task(kubelet.run())
         for synced in (controllers.synced, kubelet.synced, *(informer.synced for informer in informers)):
@@ -152,6 +154,7 @@ async def _cluster(order: Order, progress: Progress) -> None:
         progress.urls(server.url, proxy_url)
         progress.step("node, control loops and names are up")
 
+        kubeconfigs(product.CONTROLLER_NAMESPACE, product.CONTROLLER_ACCOUNT)  # for one started by hand
         addons = [name for name in ADDONS if name not in order.state.without]
         await install(cluster, addons, {"TARGETS": str(targets.file)})
         await wait_until_ready(cluster, addons, progress.step, ADDONS_TIMEOUT)

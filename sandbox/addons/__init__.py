@@ -1,6 +1,6 @@
 """What runs inside a sandbox from the start, as a cluster's administrator would install it.
 
-    manifests (*.yaml here, CRDs) ──► objects ──install──► API server ──► kubelet ──► ready, one by one
+    manifests (*.yaml here, product: manifests/) ──► objects ──install──► API server ──► kubelet ──► ready
 
 Objects are plain files; only paths of this run are filled in. Their images are programs of the kubelet's
 table.

@@ -6,7 +6,7 @@ every request -> Accounts.count -> GET /debug/requests
 
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -15,6 +15,10 @@ from sandbox.apiserver.resources import Json
 from sandbox.apiserver.storage import Entry
 
 _MAX_WRITES = 20_000
+_MAX_BYTES = 64 * 1024 * 1024
+"""Of the objects that writes left."""
+_MAX_ASKERS = 10_000
+_OTHERS = ("", "", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +39,25 @@ class Accounts:
     """Counts of requests since the start, and the last writes."""
 
     requests: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
-    writes: deque[Write] = field(default_factory=lambda: deque(maxlen=_MAX_WRITES))
+    writes: deque[Write] = field(default_factory=deque)
+    _bytes: int = 0
 
     def count(self, call: Call) -> None:
         target = call.target
         what = f"{target.resource.plural}/{target.subresource}".rstrip("/")
-        self.requests[call.user_agent, call.user.name, call.verb, what] += 1
+        asker = (call.user_agent, call.user.name, call.verb, what)
+        known = asker in self.requests or len(self.requests) < _MAX_ASKERS
+        self.requests[asker if known else _OTHERS] += 1
 
     def wrote(self, call: Call, entry: Entry, *, gone: bool) -> None:
         obj = b"" if gone else entry.encoded
-        target = replace(call.target, name=entry.key[1])
+        asked = call.target
+        target = Target(asked.resource, asked.namespace, entry.key[1], asked.subresource)
         write = Write(time.time(), call.user.name, call.user_agent, call.verb, target, entry.version, obj)
         self.writes.append(write)
+        self._bytes += len(obj)
+        while len(self.writes) > _MAX_WRITES or self._bytes > _MAX_BYTES:
+            self._bytes -= len(self.writes.popleft().obj)
 
     def request_report(self) -> Json:
         names = ("userAgent", "user", "verb", "resource")

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.apiserver.gotypes import DEFINITION
 from sandbox.apiserver.resources import Json
 
 TYPES: dict[str, dict[str, str]] = orjson.loads(Path(__file__).with_name("builtin_types.json").read_bytes())
@@ -23,16 +24,25 @@ _SCALARS: dict[str, Json] = {
     "str": {"type": "string"},
     "bytes": {"type": "string", "format": "byte"},
     "datetime": {"type": "string", "format": "date-time"},
-    "int": {"type": "integer"},
+    "int": {"type": "integer", "format": "int32"},
     "float": {"type": "number"},
     "bool": {"type": "boolean"},
     "object": {"x-kubernetes-int-or-string": True},
+    "quantity": {"x-kubernetes-int-or-string": True, "format": "quantity"},
 }
 _FREE_FORM: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 _QUANTITIES = {
     "limits", "requests", "capacity", "allocatable", "allocatedResources", "averageValue", "divisor",
-    "sizeLimit", "overhead", "V2MetricTarget.value", "V2MetricValueStatus.value",
+    "sizeLimit", "overhead", "hard", "used", "V2MetricTarget.value", "V2MetricValueStatus.value",
+    "V1LimitRangeItem.default", "V1LimitRangeItem.defaultRequest", "V1LimitRangeItem.max",
+    "V1LimitRangeItem.maxLimitRequestRatio", "V1LimitRangeItem.min",
+}  # fmt: skip
+
+_INT64 = {
+    "generation", "observedGeneration", "deletionGracePeriodSeconds", "terminationGracePeriodSeconds",
+    "activeDeadlineSeconds", "tolerationSeconds", "expirationSeconds", "runAsUser", "runAsGroup", "fsGroup",
+    "gracePeriodSeconds", "sizeBytes", "remainingItemCount", "supplementalGroups", "user",
 }  # fmt: skip
 
 # type.field -> (keys by which items are told apart, key by which a strategic merge matches them)
@@ -73,9 +83,11 @@ _SETS = {"V1ObjectMeta.finalizers"}
 
 # Types and fields that have one owner as a whole.
 _ATOMICTYPES = {
-    "V1LabelSelector", "V1ObjectReference", "V1LocalObjectReference", "V1TypedLocalObjectReference",
+    "V1LabelSelector", "V1ObjectReference", "V1OwnerReference", "V1LocalObjectReference",
+    "V1TypedLocalObjectReference",
     "V1ConfigMapKeySelector", "V1SecretKeySelector", "V1ObjectFieldSelector", "V1ResourceFieldSelector",
     "V1NodeSelector", "V1NodeSelectorTerm", "V1EndpointAddress", "V1SecretReference", "V1JSONSchemaProps",
+    "V1ScopeSelector", "V1ServiceBackendPort",
 }  # fmt: skip
 _ATOMIC_FIELDS = {"V1PodSpec.nodeSelector", "V1ServiceSpec.selector"}
 
@@ -93,6 +105,7 @@ def definition_schema(definition: str) -> Json:
         schema = {
             "type": "object",
             "properties": {name: _field(definition, name, expression) for name, expression in fields},
+            DEFINITION: definition,
         }
     if definition in _ATOMICTYPES:
         schema["x-kubernetes-map-type"] = "atomic"
@@ -113,6 +126,8 @@ def _field(owner: str, name: str, expression: str) -> Json:
     if name == "fieldsV1" or (name == "status" and expression == "object"):
         return _FREE_FORM
     schema = dict(_expression(expression, quantity=is_quantity(owner, name)))
+    if name in _INT64 and schema.get("format") == "int32":
+        schema["format"] = "int64"
     if where in _KEYED_LISTS:
         keys, merge_key = _KEYED_LISTS[where]
         schema |= {
@@ -131,7 +146,7 @@ def _expression(expression: str, *, quantity: bool = False) -> Json:
     container, bracket, rest = expression.partition("[")
     if not bracket:
         if expression in _SCALARS:
-            return _SCALARS["object" if quantity else expression]
+            return _SCALARS["quantity" if quantity and expression == "str" else expression]
         return definition_schema(expression)
     inner = rest.removesuffix("]")
     if container == "List":

@@ -4,109 +4,94 @@ the cells.
 Priority 1 columns are shown by `kubectl get -o wide` only. Used by `tables.py`.
 """
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
+from sandbox.apiserver import workload_columns
 from sandbox.apiserver.ages import age
+from sandbox.apiserver.cells import NONE, Cells, Columns, age_of, columns, name
 from sandbox.apiserver.resources import Json
 from sandbox.apiserver.selectors import selector_text
 
-Cells = Callable[[Json], list[Any]]
-Columns = tuple[tuple[str, str, int], ...]
-
-_NONE = "<none>"
 _SHOWN_ADDRESSES = 3
-
-
-def _columns(plain: str, wide: str = "") -> Columns:
-    """From `Name Ready:integer` (type string unless said); underscores are spaces."""
-    parsed = []
-    for priority, words in enumerate((plain, wide)):
-        for word in words.split():
-            name, _, kind = word.partition(":")
-            parsed.append((name.replace("_", " "), kind or "string", priority))
-    return tuple(parsed)
-
-
-def _name(obj: Json) -> str:
-    return str(obj["metadata"]["name"])
-
-
-def _age(obj: Json) -> str:
-    return age(obj["metadata"].get("creationTimestamp"))
-
-
-def _names(items: Iterable[Json], key: str) -> str:
-    return ",".join(str(item.get(key, "")) for item in items)
-
-
-def _template(obj: Json) -> list[Any]:
-    containers = obj["spec"]["template"]["spec"].get("containers", ())
-    return [
-        _names(containers, "name"),
-        _names(containers, "image"),
-        selector_text(obj["spec"].get("selector", {})),
-    ]
-
-
-def _deployment(obj: Json) -> list[Any]:
-    status = obj.get("status", {})
-    ready = f"{status.get('readyReplicas', 0)}/{obj['spec'].get('replicas', 0)}"
-    counts = [status.get("updatedReplicas", 0), status.get("availableReplicas", 0)]
-    return [_name(obj), ready, *counts, _age(obj), *_template(obj)]
-
-
-def _replica_set(obj: Json) -> list[Any]:
-    status = obj.get("status", {})
-    counts = [obj["spec"].get("replicas", 0), status.get("replicas", 0), status.get("readyReplicas", 0)]
-    return [_name(obj), *counts, _age(obj), *_template(obj)]
-
-
-def _stateful_set(obj: Json) -> list[Any]:
-    ready = f"{obj.get('status', {}).get('readyReplicas', 0)}/{obj['spec'].get('replicas', 0)}"
-    return [_name(obj), ready, _age(obj), *_template(obj)[:2]]
-
-
-def _pod(obj: Json) -> list[Any]:
-    spec, status = obj["spec"], obj.get("status", {})
-    containers = status.get("containerStatuses", [])
-    ready = f"{sum(bool(c.get('ready')) for c in containers)}/{len(spec.get('containers', ()))}"
-    return [
-        _name(obj), ready, _pod_phase(obj), _restarts(containers), _age(obj), status.get("podIP", _NONE),
-        spec.get("nodeName", _NONE), status.get("nominatedNodeName") or _NONE, _NONE,
-    ]  # fmt: skip
-
-
-def _pod_phase(obj: Json) -> str:
-    """The reason that says most: why a container waits or ended, before the pod's phase."""
-    status = obj.get("status", {})
-    phase = str(status.get("reason") or status.get("phase", "Unknown"))
-    for container in status.get("containerStatuses", ()):
-        state = container.get("state", {})
-        if "waiting" in state:
-            phase = state["waiting"].get("reason") or phase
-        elif "terminated" in state:
-            ended = state["terminated"]
-            phase = ended.get("reason") or f"ExitCode:{ended.get('exitCode', 0)}"
-    return "Terminating" if "deletionTimestamp" in obj["metadata"] else phase
-
-
-def _restarts(containers: list[Json]) -> str:
-    ended = [c.get("lastState", {}).get("terminated", {}).get("finishedAt", "") for c in containers]
-    total = sum(c.get("restartCount", 0) for c in containers)
-    last = max(filter(None, ended), default="")
-    return f"{total} ({age(last)} ago)" if total and last else str(total)
 
 
 def _service(obj: Json) -> list[Any]:
     spec = obj["spec"]
-    ports = (
-        ",".join(f"{port['port']}/{port.get('protocol', 'TCP')}" for port in spec.get("ports", ())) or _NONE
+    ports = ",".join(map(_port, spec.get("ports", ()))) or NONE
+    selector = selector_text({"matchLabels": spec.get("selector", {})}) or NONE
+    address = spec.get("clusterIP") or NONE
+    external = _external(spec, obj.get("status", {}))
+    return [name(obj), spec.get("type"), address, external, ports, age_of(obj), selector]
+
+
+def _external(spec: Json, status: Json) -> str:
+    """Where a Service is reached from outside."""
+    outside = ",".join(spec.get("externalIPs", ()))
+    if spec.get("type") == "ExternalName":
+        return spec.get("externalName") or NONE
+    if spec.get("type") != "LoadBalancer":
+        return outside or NONE
+    points = status.get("loadBalancer", {}).get("ingress", ())
+    return (
+        ",".join(point.get("ip") or point.get("hostname", "") for point in points) or outside or "<pending>"
     )
-    selector = selector_text({"matchLabels": spec.get("selector", {})}) or _NONE
-    address = spec.get("clusterIP") or _NONE
-    external = spec.get("externalName") or ",".join(spec.get("externalIPs", ())) or _NONE
-    return [_name(obj), spec.get("type"), address, external, ports, _age(obj), selector]
+
+
+def _port(port: Json) -> str:
+    on_nodes = f":{port['nodePort']}" if port.get("nodePort") else ""
+    return f"{port['port']}{on_nodes}/{port.get('protocol', 'TCP')}"
+
+
+def _budget(obj: Json) -> list[Any]:
+    spec, status = obj.get("spec", {}), obj.get("status", {})
+    bounds = [str(spec.get(bound, "N/A")) for bound in ("minAvailable", "maxUnavailable")]
+    return [name(obj), *bounds, status.get("disruptionsAllowed", 0), age_of(obj)]
+
+
+def _network_policy(obj: Json) -> list[Any]:
+    return [name(obj), selector_text(obj["spec"]["podSelector"]) or NONE, age_of(obj)]
+
+
+def _priority_class(obj: Json) -> list[Any]:
+    is_default = obj.get("globalDefault", False)
+    return [name(obj), obj["value"], is_default, age_of(obj), obj["preemptionPolicy"]]
+
+
+def _quota(obj: Json) -> list[Any]:
+    """What is used of what may be: requests and counts in one column, limits in the other."""
+    status = obj.get("status", {})
+    used = status.get("used", {})
+    shown: tuple[list[str], list[str]] = ([], [])
+    for resource, most in sorted(status.get("hard", {}).items()):
+        column = shown[1] if resource.startswith("limits.") else shown[0]
+        column.append(f"{resource}: {used.get(resource, 0)}/{most}")
+    return [name(obj), *(", ".join(column) for column in shown), age_of(obj)]
+
+
+def _created(obj: Json) -> list[Any]:
+    return [name(obj), obj["metadata"].get("creationTimestamp")]
+
+
+def _binding(obj: Json) -> list[Any]:
+    about = obj.get("roleRef", {})
+    of_kind: dict[str, list[str]] = {"User": [], "Group": [], "ServiceAccount": []}
+    for subject in obj.get("subjects", ()):
+        prefix = f"{subject.get('namespace', '')}/" if subject["kind"] == "ServiceAccount" else ""
+        of_kind[subject["kind"]].append(prefix + subject["name"])
+    subjects = [", ".join(names) for names in of_kind.values()]
+    return [name(obj), f"{about.get('kind')}/{about.get('name')}", age_of(obj), *subjects]
+
+
+def _scale(obj: Json) -> list[Any]:
+    return [name(obj), obj["spec"].get("replicas", 0), obj["status"].get("replicas", 0), age_of(obj)]
+
+
+def _ingress_class(obj: Json) -> list[Any]:
+    spec = obj.get("spec", {})
+    about = spec.get("parameters", {})
+    group = f".{about['apiGroup']}" if about.get("apiGroup") else ""
+    shown = f"{about.get('kind')}{group}/{about.get('name')}" if about else NONE
+    return [name(obj), spec.get("controller", ""), shown, age_of(obj)]
 
 
 def _autoscaler(obj: Json) -> list[Any]:
@@ -121,7 +106,7 @@ def _autoscaler(obj: Json) -> list[Any]:
         spec.get("maxReplicas"),
         status.get("currentReplicas", 0),
     ]
-    return [_name(obj), target, metrics or _NONE, *sizes, _age(obj)]
+    return [name(obj), target, metrics or NONE, *sizes, age_of(obj)]
 
 
 def _metric(metric: Json, current: Json) -> str:
@@ -147,9 +132,9 @@ def _node(obj: Json) -> list[Any]:
     addresses = {a["type"]: a["address"] for a in status.get("addresses", ())}
     info = status.get("nodeInfo", {})
     return [
-        _name(obj), {"True": "Ready", None: "Unknown"}.get(ready, "NotReady"), ",".join(roles) or _NONE,
-        _age(obj), info.get("kubeletVersion", ""), addresses.get("InternalIP", _NONE),
-        addresses.get("ExternalIP", _NONE), info.get("osImage", "<unknown>"),
+        name(obj), {"True": "Ready", None: "Unknown"}.get(ready, "NotReady"), ",".join(roles) or NONE,
+        age_of(obj), info.get("kubeletVersion", ""), addresses.get("InternalIP", NONE),
+        addresses.get("ExternalIP", NONE), info.get("osImage", "<unknown>"),
         info.get("kernelVersion", "<unknown>"), info.get("containerRuntimeVersion", "<unknown>"),
     ]  # fmt: skip
 
@@ -162,7 +147,7 @@ def _event(obj: Json) -> list[Any]:
     return [
         age(seen), obj.get("type", ""), obj.get("reason", ""),
         f"{about.get('kind', '').lower()}/{about.get('name', '')}", obj.get("message", "").strip(),
-        about.get("fieldPath", ""), source, age(first), obj.get("count", 1), _name(obj),
+        about.get("fieldPath", ""), source, age(first), obj.get("count", 1), name(obj),
     ]  # fmt: skip
 
 
@@ -173,7 +158,7 @@ def _endpoint_slice(obj: Json) -> list[Any]:
     ]
     more = len(addresses) - _SHOWN_ADDRESSES
     shown = ",".join(addresses[:_SHOWN_ADDRESSES]) + (f" + {more} more..." if more > 0 else "")
-    return [_name(obj), obj.get("addressType"), ports or "<unset>", shown or "<unset>", _age(obj)]
+    return [name(obj), obj.get("addressType"), ports or "<unset>", shown or "<unset>", age_of(obj)]
 
 
 def _endpoints(obj: Json) -> list[Any]:
@@ -183,7 +168,7 @@ def _endpoints(obj: Json) -> list[Any]:
         for address in subset.get("addresses", ())
         for port in subset.get("ports", ())
     ]
-    return [_name(obj), ",".join(pairs[:_SHOWN_ADDRESSES]) or _NONE, _age(obj)]
+    return [name(obj), ",".join(pairs[:_SHOWN_ADDRESSES]) or NONE, age_of(obj)]
 
 
 def _ingress(obj: Json) -> list[Any]:
@@ -192,64 +177,90 @@ def _ingress(obj: Json) -> list[Any]:
     points = obj.get("status", {}).get("loadBalancer", {}).get("ingress", ())
     address = ",".join(point.get("ip") or point.get("hostname", "") for point in points)
     ports = "80, 443" if spec.get("tls") else "80"
-    return [_name(obj), spec.get("ingressClassName", _NONE), hosts, address, ports, _age(obj)]
+    return [name(obj), spec.get("ingressClassName", NONE), hosts, address, ports, age_of(obj)]
 
 
 def _count(field: str) -> Cells:
-    return lambda obj: [_name(obj), len(obj.get(field) or ()), _age(obj)]
+    return lambda obj: [name(obj), len(obj.get(field) or ()), age_of(obj)]
 
 
 _WIDE_TEMPLATE = "Containers Images Selector"
-NAME_AND_AGE: tuple[Columns, Cells] = (_columns("Name Age"), lambda obj: [_name(obj), _age(obj)])
-_WEBHOOKS: tuple[Columns, Cells] = (_columns("Name Webhooks:integer Age"), _count("webhooks"))
+NAME_AND_AGE: tuple[Columns, Cells] = (columns("Name Age"), lambda obj: [name(obj), age_of(obj)])
+_WEBHOOKS: tuple[Columns, Cells] = (columns("Name Webhooks:integer Age"), _count("webhooks"))
+_CREATED: tuple[Columns, Cells] = (columns("Name Created_At:date"), _created)
+_BINDINGS: tuple[Columns, Cells] = (columns("Name Role Age", "Users Groups ServiceAccounts"), _binding)
 
 BUILT_IN: dict[tuple[str, str], tuple[Columns, Cells]] = {
-    ("", "Pod"): (_columns("Name Ready Status Restarts Age", "IP Node Nominated_Node Readiness_Gates"), _pod),
-    ("", "Service"): (_columns("Name Type Cluster-IP External-IP Port(s) Age", "Selector"), _service),
+    ("", "Pod"): (
+        columns("Name Ready Status Restarts Age", "IP Node Nominated_Node Readiness_Gates"),
+        workload_columns.pod,
+    ),
+    ("", "Service"): (columns("Name Type Cluster-IP External-IP Port(s) Age", "Selector"), _service),
     ("", "Namespace"): (
-        _columns("Name Status Age"),
-        lambda obj: [_name(obj), obj.get("status", {}).get("phase", ""), _age(obj)],
+        columns("Name Status Age"),
+        lambda obj: [name(obj), obj.get("status", {}).get("phase", ""), age_of(obj)],
     ),
     ("", "Node"): (
-        _columns(
+        columns(
             "Name Status Roles Age Version",
             "Internal-IP External-IP OS-Image Kernel-Version Container-Runtime"
         ),
         _node,
     ),
-    ("", "ConfigMap"): (_columns("Name Data:integer Age"), _count("data")),
+    ("", "LimitRange"): _CREATED,
+    ("", "ResourceQuota"): (columns("Name Request Limit Age"), _quota),
+    ("", "ConfigMap"): (columns("Name Data:integer Age"), _count("data")),
     ("", "Secret"): (
-        _columns("Name Type Data:integer Age"),
-        lambda obj: [_name(obj), obj.get("type", ""), len(obj.get("data") or ()), _age(obj)],
+        columns("Name Type Data:integer Age"),
+        lambda obj: [name(obj), obj.get("type", ""), len(obj.get("data") or ()), age_of(obj)],
     ),
-    ("", "ServiceAccount"): NAME_AND_AGE,
-    ("", "Endpoints"): (_columns("Name Endpoints Age"), _endpoints),
+    ("", "Endpoints"): (columns("Name Endpoints Age"), _endpoints),
     ("", "Event"): (
         (
-            *_columns("Last_Seen Type Reason Object"), ("Message", "string", 0),
-            *_columns("", "Subobject Source First_Seen Count:integer Name"),
+            *columns("Last_Seen Type Reason Object"), ("Message", "string", 0),
+            *columns("", "Subobject Source First_Seen Count:integer Name"),
         ),
         _event,
     ),
-    ("apps", "Deployment"): (_columns("Name Ready Up-to-date Available Age", _WIDE_TEMPLATE), _deployment),
-    ("apps", "ReplicaSet"): (
-        _columns("Name Desired:integer Current:integer Ready:integer Age", _WIDE_TEMPLATE), _replica_set
+    ("apps", "Deployment"): (
+        columns("Name Ready Up-to-date Available Age", _WIDE_TEMPLATE), workload_columns.deployment
     ),
-    ("apps", "StatefulSet"): (_columns("Name Ready Age", "Containers Images"), _stateful_set),
+    ("apps", "ReplicaSet"): (
+        columns("Name Desired:integer Current:integer Ready:integer Age", _WIDE_TEMPLATE),
+        workload_columns.replica_set,
+    ),
+    ("apps", "DaemonSet"): (
+        columns(
+            "Name Desired:integer Current:integer Ready:integer Up-to-date:integer Available:integer "
+            "Node_Selector Age", _WIDE_TEMPLATE
+        ),
+        workload_columns.daemon_set,
+    ),
+    ("apps", "StatefulSet"): (columns("Name Ready Age", "Containers Images"), workload_columns.stateful_set),
+    ("autoscaling", "Scale"): (columns("Name Desired:integer Available:integer Age"), _scale),
     ("autoscaling", "HorizontalPodAutoscaler"): (
-        _columns("Name Reference Targets MinPods MaxPods:integer Replicas:integer Age"), _autoscaler
+        columns("Name Reference Targets MinPods MaxPods:integer Replicas:integer Age"), _autoscaler
     ),
     ("discovery.k8s.io", "EndpointSlice"): (
-        _columns("Name AddressType Ports Endpoints Age"), _endpoint_slice
+        columns("Name AddressType Ports Endpoints Age"), _endpoint_slice
     ),
     ("coordination.k8s.io", "Lease"): (
-        _columns("Name Holder Age"),
-        lambda obj: [_name(obj), obj.get("spec", {}).get("holderIdentity", ""), _age(obj)],
+        columns("Name Holder Age"),
+        lambda obj: [name(obj), obj.get("spec", {}).get("holderIdentity", ""), age_of(obj)],
     ),
-    ("networking.k8s.io", "Ingress"): (_columns("Name Class Hosts Address Ports Age"), _ingress),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): (
-        _columns("Name Created_At"),
-        lambda obj: [_name(obj), obj["metadata"]["creationTimestamp"]],
+    ("networking.k8s.io", "Ingress"): (columns("Name Class Hosts Address Ports Age"), _ingress),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _CREATED,
+    ("rbac.authorization.k8s.io", "ClusterRole"): _CREATED,
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _BINDINGS,
+    ("rbac.authorization.k8s.io", "Role"): _CREATED,
+    ("rbac.authorization.k8s.io", "RoleBinding"): _BINDINGS,
+    ("networking.k8s.io", "IngressClass"): (columns("Name Controller Parameters Age"), _ingress_class),
+    ("networking.k8s.io", "NetworkPolicy"): (columns("Name Pod-Selector Age"), _network_policy),
+    ("scheduling.k8s.io", "PriorityClass"): (
+        columns("Name Value:integer Global-Default:boolean Age PreemptionPolicy"), _priority_class
+    ),
+    ("policy", "PodDisruptionBudget"): (
+        columns("Name Min_Available Max_Unavailable Allowed_Disruptions:integer Age"), _budget
     ),
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): _WEBHOOKS,
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): _WEBHOOKS,

@@ -8,6 +8,7 @@ Called by `operations.py` for writes of the CRD resource.
 from collections.abc import Iterator
 from typing import Any
 
+from sandbox.apiserver import schema_rules
 from sandbox.apiserver.builtin_schema import metadata_schema
 from sandbox.apiserver.lifecycle import timestamp
 from sandbox.apiserver.resources import Json, PrinterColumn, ResourceType, ScalePaths
@@ -50,6 +51,9 @@ def _check(name: str, spec: Json) -> Iterator[FieldError]:
             yield FieldError.required(where, "schemas are required")
         else:
             yield from _check_root(schema, where)
+            # As the real one: a single schema counts as that of all versions.
+            shared = "spec.validation.openAPIV3Schema" if len(versions) == 1 else where
+            yield from schema_rules.faults(schema, shared)
 
 
 def _check_root(schema: Json, path: str) -> Iterator[FieldError]:

@@ -102,9 +102,13 @@ def _replica_set(obj: Json) -> None:
 
 def _stateful_set(obj: Json) -> None:
     spec = _child(obj, "spec")
-    _fill(spec, replicas=1, revisionHistoryLimit=10, podManagementPolicy="OrderedReady")
+    _fill(spec, replicas=1, revisionHistoryLimit=10, podManagementPolicy="OrderedReady", serviceName="")
+    _fill(_child(spec, "persistentVolumeClaimRetentionPolicy"), whenDeleted="Retain", whenScaled="Retain")
     if _child(spec, "updateStrategy").setdefault("type", "RollingUpdate") == "RollingUpdate":
         _child(spec["updateStrategy"], "rollingUpdate").setdefault("partition", 0)
+    for claim in spec.get("volumeClaimTemplates", ()):
+        _fill(claim, apiVersion="v1", kind="PersistentVolumeClaim", status={"phase": "Pending"})
+        _child(claim, "spec").setdefault("volumeMode", "Filesystem")
     _template(spec)
 
 
@@ -120,6 +124,8 @@ def _pod(obj: Json) -> None:
     spec = _child(obj, "spec")
     spec.setdefault("enableServiceLinks", True)
     _pod_spec(spec)
+    for condition in obj.get("status", {}).get("conditions", ()):
+        _fill(condition, lastProbeTime=None, lastTransitionTime=None)
 
 
 def _service(obj: Json) -> None:
@@ -130,6 +136,8 @@ def _service(obj: Json) -> None:
         spec.setdefault("internalTrafficPolicy", "Cluster")
     if kind in ("NodePort", "LoadBalancer"):
         spec.setdefault("externalTrafficPolicy", "Cluster")
+    if kind == "LoadBalancer":
+        spec.setdefault("allocateLoadBalancerNodePorts", True)
     for port in spec.get("ports", ()):
         port.setdefault("protocol", "TCP")
         port.setdefault("targetPort", port.get("port"))
@@ -141,10 +149,12 @@ def _autoscaler(obj: Json) -> None:
     if not spec.get("metrics"):
         target = {"type": "Utilization", "averageUtilization": 80}
         spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
-    for direction in ("scaleUp", "scaleDown"):
-        rules = spec.get("behavior", {}).get(direction)
-        if rules is not None:
-            rules.setdefault("selectPolicy", "Max")
+    if "behavior" in spec:
+        everyone = {"type": "Percent", "value": 100, "periodSeconds": 15}
+        up, down = (_child(spec["behavior"], direction) for direction in ("scaleUp", "scaleDown"))
+        four = {"type": "Pods", "value": 4, "periodSeconds": 15}
+        _fill(up, selectPolicy="Max", stabilizationWindowSeconds=0, policies=[four, dict(everyone)])
+        _fill(down, selectPolicy="Max", policies=[everyone])
 
 
 def _secret(obj: Json) -> None:
@@ -166,9 +176,46 @@ def _namespace(obj: Json) -> None:
 
 
 def _ingress(obj: Json) -> None:
-    for rule in obj.get("spec", {}).get("rules", ()):
-        for path in rule.get("http", {}).get("paths", ()):
-            path.setdefault("pathType", "ImplementationSpecific")
+    spec = _child(obj, "spec")
+    routes = (route for rule in spec.get("rules", ()) for route in rule.get("http", {}).get("paths", ()))
+    for backend in (spec.get("defaultBackend", {}), *(route.get("backend", {}) for route in routes)):
+        if "resource" in backend:
+            backend["resource"].setdefault("apiGroup", None)
+
+
+def _ingress_class(obj: Json) -> None:
+    if "parameters" in obj.get("spec", {}):
+        obj["spec"]["parameters"].setdefault("scope", "Cluster")
+
+
+def _network_policy(obj: Json) -> None:
+    spec = _child(obj, "spec")
+    _child(spec, "podSelector")
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", *(["Egress"] if spec.get("egress") else ())]
+    for rule in (*spec.get("ingress", ()), *spec.get("egress", ())):
+        for port in rule.get("ports", ()):
+            port.setdefault("protocol", "TCP")
+
+
+def _limit_range(obj: Json) -> None:
+    limits = _child(obj, "spec").setdefault("limits", None)
+    for limit in limits or ():
+        if limit.get("type") == "Container":
+            default = limit.get("max", {}) | limit.get("default", {})
+            request = limit.get("min", {}) | default | limit.get("defaultRequest", {})
+            given = {"default": default, "defaultRequest": request}
+            limit |= {name: amounts for name, amounts in given.items() if amounts}
+
+
+def _has_spec(obj: Json) -> None:
+    _child(obj, "spec")
+
+
+def _priority_class(obj: Json) -> None:
+    _fill(obj, value=0, preemptionPolicy="PreemptLowerPriority")
+    if not obj.get("globalDefault"):
+        obj.pop("globalDefault", None)
 
 
 def _webhooks(obj: Json, **extra: Any) -> None:
@@ -210,13 +257,19 @@ _SETTERS: dict[tuple[str, str], Callable[[Json], None]] = {
     ("", "Service"): _service,
     ("", "Secret"): _secret,
     ("", "Event"): _event,
+    ("", "LimitRange"): _limit_range,
     ("", "Namespace"): _namespace,
+    ("", "ResourceQuota"): _has_spec,
     ("apps", "Deployment"): _deployment,
     ("apps", "ReplicaSet"): _replica_set,
     ("apps", "StatefulSet"): _stateful_set,
     ("apps", "DaemonSet"): _daemon_set,
     ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler,
     ("networking.k8s.io", "Ingress"): _ingress,
+    ("networking.k8s.io", "IngressClass"): _ingress_class,
+    ("networking.k8s.io", "NetworkPolicy"): _network_policy,
+    ("policy", "PodDisruptionBudget"): _has_spec,
+    ("scheduling.k8s.io", "PriorityClass"): _priority_class,
     ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _definition,
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): _webhooks,

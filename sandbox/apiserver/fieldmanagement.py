@@ -10,23 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from sandbox.apiserver import fieldsets
 from sandbox.apiserver.fieldsets import SELF, FieldSet
 from sandbox.apiserver.resources import Json
 from sandbox.apiserver.status import ApiError, status_object
 
 # Fields that the server itself keeps and nobody owns.
-_UNOWNED = (
-    ("f:apiVersion",),
-    ("f:kind",),
-    *(
-        ("f:metadata", f"f:{name}")
-        for name in (
-            "name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields",
-            "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds",
-        )
-    ),
-)  # fmt: skip
+_UNOWNED = {"f:apiVersion", "f:kind"}
+_UNOWNED_METADATA = {
+    f"f:{name}"
+    for name in (
+        "name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields",
+        "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds",
+    )
+}  # fmt: skip
+
+_KUBECTL, _LAST_APPLIED = "kubectl", "kubectl.kubernetes.io/last-applied-configuration"
+_PARTS = {"manager", "operation", "apiVersion", "fieldsV1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +52,62 @@ class Author:
             "manager": self.manager,
             "operation": self.operation,
             "apiVersion": self.api_version,
-            "time": previous["time"] if previous and kept else self.time,
+            "time": previous.get("time") if previous and kept else self.time,
             "fieldsType": "FieldsV1",
             "fieldsV1": fields,
         }
+        if self.subresource == "scale":
+            del entry["time"]  # as a real server has it: this entry is translated from that of the Scale
         return {**entry, "subresource": self.subresource} if self.subresource else entry
 
 
 def _strip(fields: FieldSet) -> FieldSet:
-    for path in _UNOWNED:
-        fields = fieldsets.without(fields, *path)
-    return fields
+    left = {name: node for name, node in fields.items() if name not in _UNOWNED}
+    if "f:metadata" in left:
+        metadata = left.pop("f:metadata")
+        owned = {name: node for name, node in metadata.items() if name not in _UNOWNED_METADATA}
+        if owned:
+            left["f:metadata"] = owned
+    return left
 
 
-def track_update(old: Json, new: Json, schema: Json, author: Author) -> list[Json]:
-    """The managedFields of `new`, written over `old` (for a create: the kind's empty object)."""
+def given(metadata: Json, before: list[Json]) -> list[Json]:
+    """Takes the owners that a client wrote itself out of a draft: it may give fields to others.
+
+    Without any, or with some that mean nothing, those `before` stay. One empty entry takes all away.
+    """
+    entries = metadata.pop("managedFields", None)
+    if entries == [{}]:
+        return []
+    whole = bool(entries) and all(_PARTS <= entry.keys() for entry in entries)
+    return list(entries) if whole else before
+
+
+def track_update(old: Json, new: Json, schema: Json, author: Author, entries: list[Json]) -> list[Json]:
+    """The managedFields of `new`, written over `old` (for a create: the kind's empty object), where `entries`
+    owned it before.
+    """
     changes = fieldsets.compare(old, new, schema)
     taken = _strip(fieldsets.union(changes.added, changes.modified))
     gone = _strip(changes.removed)
-    entries = old["metadata"].get("managedFields", [])
     mine = next((entry for entry in entries if author.wrote(entry)), None)
     others = [entry for entry in entries if entry is not mine]
     own = fieldsets.union(mine["fieldsV1"], taken) if mine else taken
     own = fieldsets.difference(own, gone)
     return _ordered(_reduced(_reduced(others, taken), gone), author.entry(own, mine) if own else None)
+
+
+def restore_if_broken(obj: Json, before: list[Json] | None, warnings: list[str]) -> None:
+    """Puts managedFields back that a webhook left in a state in which they mean nothing."""
+    entries = obj["metadata"].get("managedFields") or []
+    if all(entry.get("operation") in ("Apply", "Update") for entry in entries):
+        return
+    obj["metadata"]["managedFields"] = before
+    warnings.append(
+        ".metadata.managedFields was in an invalid state after admission; this could be caused by an "
+        "outdated mutating admission controller; please fix your requests: "
+        "operation must be `Apply` or `Update`"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +124,44 @@ def apply(live: Json, config: Json, schema: Json, author: Author, *, force: bool
     mine = next((entry for entry in entries if author.wrote(entry)), None)
     others = [entry for entry in entries if entry is not mine]
     wanted = _strip(fieldsets.owned(config, schema))
-    dropped = fieldsets.difference(mine["fieldsV1"], wanted) if mine else {}
-    for entry in others:
-        dropped = fieldsets.difference(dropped, entry["fieldsV1"])
+    dropped = fieldsets.with_parents(mine["fieldsV1"]) if mine else {}
+    for fields in (wanted, *(entry["fieldsV1"] for entry in others)):
+        dropped = fieldsets.difference(dropped, fieldsets.with_parents(fields))
     merged = _merge(live, config, schema)
     merged = _without_fields(merged, dropped, schema)
     changes = fieldsets.compare(live, merged, schema)
     taken = _strip(fieldsets.union(changes.added, changes.modified))
     conflicts = [(e, c) for e in others if (c := fieldsets.intersection(e["fieldsV1"], taken))]
+    if conflicts and author.manager == _KUBECTL:
+        upgraded = _as_applied_before(live, schema)
+        conflicts = [(e, left) for e, c in conflicts if (left := fieldsets.difference(c, upgraded))]
     if conflicts and not force:
         raise _conflict_error(conflicts)
     others = _reduced(_reduced(others, taken), _strip(changes.removed))
+    if author.manager == _KUBECTL and _LAST_APPLIED in live["metadata"].get("annotations", {}):
+        merged = _with_last_applied(merged, config)
     return Applied(merged, _ordered(others, author.entry(wanted, mine)))
+
+
+def _with_last_applied(obj: Json, config: Json) -> Json:
+    """`obj` with the annotation that `kubectl apply` without --server-side goes by brought up to date."""
+    text = orjson.dumps(config, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
+    metadata = obj["metadata"]
+    annotations = {**metadata.get("annotations", {}), _LAST_APPLIED: text}
+    return {**obj, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _as_applied_before(live: Json, schema: Json) -> FieldSet:
+    """What is as `kubectl apply` without --server-side left it: going over to server-side apply takes it."""
+    annotation = live["metadata"].get("annotations", {}).get(_LAST_APPLIED)
+    try:
+        applied = orjson.loads(annotation or "{}")
+    except orjson.JSONDecodeError:
+        return {}
+    applied.setdefault("metadata", {})
+    changed = fieldsets.compare(applied, live, schema)
+    same = fieldsets.difference(fieldsets.owned(applied, schema), changed.modified)
+    return fieldsets.difference(same, changed.removed)
 
 
 def _reduced(entries: Sequence[Json], fields: FieldSet) -> list[Json]:
@@ -114,9 +174,13 @@ def _reduced(entries: Sequence[Json], fields: FieldSet) -> list[Json]:
     ]
 
 
+def _rank(entry: Json) -> tuple[str, str, str, str]:
+    return entry["operation"], entry.get("time", ""), entry["manager"], entry.get("subresource", "")
+
+
 def _ordered(entries: list[Json], own: Json | None) -> list[Json]:
     everyone = [*entries, own] if own else entries
-    return sorted(everyone, key=lambda e: (e["operation"], e["time"], e["manager"], e.get("subresource", "")))
+    return sorted(everyone, key=_rank)
 
 
 def _merge(live: Any, config: Any, schema: Json) -> Any:
@@ -166,8 +230,8 @@ def _conflict_error(conflicts: list[tuple[Json, FieldSet]]) -> ApiError:
     found: list[tuple[str, str]] = []
     for entry, fields in conflicts:
         where = f' with subresource "{entry["subresource"]}"' if entry.get("subresource") else ""
-        who = f'"{entry["manager"]}"{where} using {entry["apiVersion"]}'
-        found += [(who, path) for path in sorted(fieldsets.paths(fields))]
+        version = f" using {entry['apiVersion']}" if entry["operation"] == "Update" else ""
+        found += [(f'"{entry["manager"]}"{where}{version}', path) for path in fieldsets.paths(fields)]
     causes = [
         {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": path}
         for who, path in found

@@ -69,31 +69,27 @@ def _combine(left: FieldSet, right: FieldSet, *, keep_common: bool) -> FieldSet:
     return result
 
 
-def without(fields: FieldSet, *path: str) -> FieldSet:
-    """`fields` without the whole subtree at `path`."""
-    head, *rest = path
-    if head not in fields:
-        return fields
-    left = {name: node for name, node in fields.items() if name != head}
-    if rest:
-        inner = without(fields[head], *rest)
-        if inner:
-            left[head] = inner
-    return left
+def with_parents(fields: FieldSet) -> FieldSet:
+    """The set with every field that holds a member as a member itself."""
+    whole: FieldSet = {}
+    for name, node in fields.items():
+        inner = with_parents(node)
+        whole[name] = {SELF: {}, **inner} if inner and name.startswith("f:") else inner
+    return whole
 
 
 def paths(fields: FieldSet, prefix: str = "") -> Iterator[str]:
-    """Members as people read them: `.spec.template.spec.containers[name="a"].image`."""
-    for name, node in fields.items():
-        if name == SELF:
-            continue
-        where = prefix + _readable(name)
-        if _is_member(node):
-            yield where
+    """Members as people read them, `.spec.template.spec.containers[name="a"].image`: those of a node before
+    those of the nodes below it.
+    """
+    named = [(prefix + readable(name), node) for name, node in sorted(fields.items()) if name != SELF]
+    yield from (where for where, node in named if _is_member(node))
+    for where, node in named:
         yield from paths(node, where)
 
 
-def _readable(name: str) -> str:
+def readable(name: str) -> str:
+    """One element of a path: `.image`, `[name="a"]`."""
     kind, _, rest = name.partition(":")
     if kind == "f":
         return f".{rest}"
@@ -120,6 +116,9 @@ def compare(old: Json, new: Json, schema: Json) -> Comparison:
 
 
 def _compare_children(old: Any, new: Any, schema: Json, into: Comparison) -> None:
+    if isinstance(old, dict) and isinstance(new, dict) and _is_granular(new, schema):
+        _compare_fields(old, new, schema, into)
+        return
     before, after = children(old, schema), children(new, schema)
     for name, (value, inner) in after.items():
         if name not in before:
@@ -129,6 +128,20 @@ def _compare_children(old: Any, new: Any, schema: Json, into: Comparison) -> Non
     for name, (value, inner) in before.items():
         if name not in after:
             into.removed[name] = full(value, inner)
+
+
+def _compare_fields(old: Json, new: Json, schema: Json, into: Comparison) -> None:
+    """The commonest case, without tables of all children: most of them are alike."""
+    known, others = schema.get("properties", {}), schema.get("additionalProperties")
+    others = others if isinstance(others, dict) else {}
+    for name, value in new.items():
+        if name not in old:
+            into.added[f"f:{name}"] = full(value, known.get(name, others))
+        elif old[name] != value:
+            _compare_node(f"f:{name}", old[name], value, known.get(name, others), into)
+    for name, value in old.items():
+        if name not in new:
+            into.removed[f"f:{name}"] = full(value, known.get(name, others))
 
 
 def _compare_node(name: str, old: Any, new: Any, schema: Json, into: Comparison) -> None:

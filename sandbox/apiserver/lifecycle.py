@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sandbox.apiserver import addresses
 from sandbox.apiserver.resources import Json, ResourceType
 
 _SERVER_KEPT = (
@@ -23,6 +24,25 @@ _NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH = 5
 _GC_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 _NEVER_RESET = {"CustomResourceDefinition"}
+_ALWAYS_FIRST = {"PriorityClass"}
+"""Kinds whose generation does not count."""
+_FIRST_STATUS: dict[tuple[str, str], Json] = {
+    ("", "Namespace"): {"phase": "Active"},
+    ("", "ResourceQuota"): {},
+    ("", "Service"): {"loadBalancer": {}},
+    ("apps", "DaemonSet"): {
+        "currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0,
+    },
+    ("apps", "Deployment"): {},
+    ("apps", "ReplicaSet"): {},
+    ("apps", "StatefulSet"): {"availableReplicas": 0, "replicas": 0},
+    ("autoscaling", "HorizontalPodAutoscaler"): {"desiredReplicas": 0, "currentMetrics": None},
+    ("networking.k8s.io", "Ingress"): {"loadBalancer": {}},
+    ("policy", "PodDisruptionBudget"): {
+        "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0,
+    },
+}  # fmt: skip
+PROTECTED_NAMESPACES = ("default", "kube-public", "kube-system")
 
 
 def timestamp(moment: datetime | None = None) -> str:
@@ -30,7 +50,8 @@ def timestamp(moment: datetime | None = None) -> str:
 
 
 def prepare_create(resource: ResourceType, obj: Json) -> None:
-    """Gives a new object its identity. Its name must be settled before."""
+    """Gives a new object its identity and first status. Its name must be settled before."""
+    shape(resource, obj)
     metadata = obj["metadata"]
     for name in (*_SERVER_KEPT, "resourceVersion"):
         metadata.pop(name, None)
@@ -38,20 +59,20 @@ def prepare_create(resource: ResourceType, obj: Json) -> None:
     metadata["creationTimestamp"] = timestamp()
     if resource.custom or resource.has_generation:
         metadata["generation"] = 1
+
+
+def shape(resource: ResourceType, obj: Json) -> None:
+    """What the server puts into every new object of a kind, whatever the client says."""
     if resource.has_status and resource.kind not in _NEVER_RESET:
         obj.pop("status", None)
+    first = _FIRST_STATUS.get((resource.group, resource.kind))
+    if first is not None:
+        obj["status"] = dict(first)
     match resource.group, resource.kind:
         case "", "Namespace":
             obj["spec"] = {"finalizers": ["kubernetes"]}
-            obj["status"] = {"phase": "Active"}
         case "", "Pod":
             _prepare_pod(obj)
-        case "", "Service":
-            obj["status"] = {"loadBalancer": {}}
-        case "apps", _:
-            obj["status"] = {}
-        case "autoscaling", "HorizontalPodAutoscaler":
-            obj["status"] = {"desiredReplicas": 0, "currentMetrics": None}
 
 
 def _prepare_pod(pod: Json) -> None:
@@ -67,8 +88,6 @@ def _prepare_pod(pod: Json) -> None:
             if taint not in present
         ),
     ]
-    spec.setdefault("priority", 0)
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     spec.setdefault("serviceAccountName", "default")
     spec.setdefault("serviceAccount", spec["serviceAccountName"])
     pod["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
@@ -95,16 +114,16 @@ def prepare_update(resource: ResourceType, old: Json, new: Json, subresource: st
     if subresource == "status":
         _keep_all_but_status(resource, old, new)
         metadata = new["metadata"]
-    elif resource.has_status and resource.kind not in _NEVER_RESET:
+    elif resource.has_status and resource.kind not in _NEVER_RESET and subresource != "binding":
         _copy(old, new, "status")
     for name in (*_SERVER_KEPT, "resourceVersion", "name", "namespace"):
         _copy(before, metadata, name)
-    changed = subresource != "status" and _content(resource, old) != _content(resource, new)
-    if changed and "generation" in before:
+    changed = subresource not in ("status", "binding") and _content(resource, old) != _content(resource, new)
+    if changed and "generation" in before and resource.kind not in _ALWAYS_FIRST:
         metadata["generation"] = before["generation"] + 1
     match resource.group, resource.kind, subresource:
         case "", "Service", _:
-            _keep_addresses(old["spec"], new["spec"])
+            addresses.keep(old["spec"], new["spec"])
         case "", "Namespace", "" | "status":
             _copy(old, new, "spec")
 
@@ -135,14 +154,6 @@ def _content(resource: ResourceType, obj: Json) -> Json:
     return content
 
 
-def _keep_addresses(old: Json, new: Json) -> None:
-    """A client that applies its manifest again leaves the address out; the Service keeps it."""
-    if old.get("type") != "ExternalName" and new.get("type") != "ExternalName":
-        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if name in old and not new.get(name):
-                new[name] = old[name]
-
-
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
     """How to delete; `grace` is None where the client leaves it to the kind."""
@@ -151,6 +162,18 @@ class DeleteOptions:
     propagation: str = ""
     uid: str = ""
     version: str = ""
+
+    def shown(self, *, dry_run: bool) -> Json:
+        """As webhooks are told them."""
+        preconditions = {"uid": self.uid, "resourceVersion": self.version}
+        given: Json = {
+            "gracePeriodSeconds": self.grace,
+            "preconditions": {name: value for name, value in preconditions.items() if value} or None,
+            "propagationPolicy": self.propagation or None,
+            "dryRun": ["All"] if dry_run else None,
+        }
+        options = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"}
+        return options | {name: value for name, value in given.items() if value is not None}
 
 
 def mark_deleted(resource: ResourceType, obj: Json, options: DeleteOptions) -> bool:
@@ -162,7 +185,8 @@ def mark_deleted(resource: ResourceType, obj: Json, options: DeleteOptions) -> b
         metadata.setdefault("deletionTimestamp", timestamp())
         return is_released(obj)
     grace = _grace_period(resource, obj, options.grace)
-    if not metadata.get("finalizers") and grace == 0:
+    released = not metadata.get("finalizers") and grace == 0
+    if released and (resource.group, resource.kind) != ("", "Pod"):
         return True
     current = metadata.get("deletionGracePeriodSeconds")
     if current is None or grace < current:
@@ -170,7 +194,7 @@ def mark_deleted(resource: ResourceType, obj: Json, options: DeleteOptions) -> b
             metadata["generation"] += 1
         metadata["deletionGracePeriodSeconds"] = grace
         metadata["deletionTimestamp"] = timestamp(datetime.now(UTC) + timedelta(seconds=grace))
-    return False
+    return released
 
 
 def _set_gc_finalizer(metadata: Json, propagation: str) -> None:

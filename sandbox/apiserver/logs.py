@@ -4,7 +4,7 @@ STATE/pods/<pod uid>/<container>.log
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,27 +21,41 @@ class LogFiles:
     def __init__(self, state: Path) -> None:
         self._pods = state / "pods"
 
-    def read(self, pod: Json, container: str, *, follow: bool, tail: int | None) -> AsyncIterator[bytes]:
-        """Raises an ApiError (400) where the container has not started yet."""
+    def read(
+        self, pod: Json, container: str, *, follow: Callable[[], bool] | None, tail: int | None
+    ) -> AsyncIterator[bytes]:
+        """What is there and, while `follow` says so, what is added.
+
+        Raises an ApiError (400) where the container has not started yet.
+        """
         metadata = pod["metadata"]
         path = self._pods / metadata["uid"] / f"{container}.log"
         if not path.exists():
-            raise status.bad_request(
-                f'container "{container}" in pod "{metadata["name"]}" is waiting to start'
-            )
+            what = f'container "{container}" in pod "{metadata["name"]}" is waiting to start'
+            raise status.bad_request(f"{what}: {_waiting_for(pod, container)}".removesuffix(": "))
         return _chunks(path, follow=follow, tail=tail)
 
 
-async def _chunks(path: Path, *, follow: bool, tail: int | None) -> AsyncIterator[bytes]:
-    """The file's end, then, while it exists, what is added. Reads are small and local: worth no thread."""
+def _waiting_for(pod: Json, container: str) -> str:
+    """Why a container has not started, in the word of the kubelet."""
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    states = (each.get("state", {}) for each in statuses if each["name"] == container)
+    return next((str(state.get("waiting", {}).get("reason", "")) for state in states), "")
+
+
+async def _chunks(
+    path: Path, *, follow: Callable[[], bool] | None, tail: int | None
+) -> AsyncIterator[bytes]:
+    """Reads are small and local: worth no thread."""
     with path.open("rb") as file:
         if tail is not None:
             file.seek(_tail_offset(file, tail))
         while True:
+            more = follow is not None and follow()  # asked first: what comes until then is read below
             chunk = file.read(_CHUNK)
             if chunk:
                 yield chunk
-            elif follow and await asyncio.to_thread(path.exists):
+            elif more:
                 await asyncio.sleep(_POLL_SECONDS)
             else:
                 return

@@ -1,17 +1,15 @@
 """What the verbs do to objects: the order in which the rules of the other modules are applied.
 
-    create  decode -> defaults -> ownership -> identity -> validate -> admit -> store
-    update  decode -> defaults -> keep what is fixed -> ownership -> changed? -> validate -> admit -> store
-    delete  preconditions -> mark terminating -> store or remove
+    create  decode -> defaults -> ownership -> mutate -> identity -> validate -> admit -> store
+    update  decode -> defaults -> ownership -> mutate -> keep what is fixed -> validate -> admit -> store
+    delete  preconditions -> mutate and admit -> mark terminating -> store or remove
 
 Called by `handlers.py`; objects go in and come out in the form of the call's resource.
 """
 
-import ipaddress
-import itertools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Protocol
+from contextlib import suppress
+from typing import Protocol, TypeVar
 
 from sandbox.apiserver import (
     conversions,
@@ -20,35 +18,40 @@ from sandbox.apiserver import (
     defaults,
     fieldmanagement,
     lifecycle,
+    notices,
+    preconditions,
     schema_validation,
     status,
     validation,
 )
+from sandbox.apiserver.addresses import ServiceAddresses
+from sandbox.apiserver.admission import Admission
 from sandbox.apiserver.builtin_schema import empty_of
-from sandbox.apiserver.decoding import schema_of
+from sandbox.apiserver.decoding import Refuse, schema_of
 from sandbox.apiserver.definitions import Definitions, is_definition
 from sandbox.apiserver.fieldmanagement import Author
 from sandbox.apiserver.lifecycle import DeleteOptions
+from sandbox.apiserver.priorities import Priorities
 from sandbox.apiserver.requests import Call
 from sandbox.apiserver.resources import Catalog, Json, ResourceType
 from sandbox.apiserver.schema import apply_defaults
 from sandbox.apiserver.storage import Entry, Key, Store, fresh
+from sandbox.apiserver.webhooks import Attributes
 
 _EMPTY_CUSTOM: Json = {"metadata": {}}
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """A write about to be stored, as admission sees it. `old` is None for a create, `new` for a delete."""
+Guard = Callable[[Attributes], None]
+"""Refuses a write by raising an ApiError, before webhooks are asked whether they agree to it."""
 
-    call: Call
-    operation: str
-    old: Json | None
-    new: Json | None
+_ATTEMPTS = 5
+"""How often a write is tried on what others wrote meanwhile."""
+
+T = TypeVar("T")
 
 
-Admission = Callable[[Attributes], Awaitable[Json | None]]
-"""Returns the object to store (`new`, possibly changed) or raises an ApiError."""
+class Outdated(Exception):
+    """While webhooks were asked, somebody else wrote the object."""
 
 
 class WriteListener(Protocol):
@@ -57,24 +60,20 @@ class WriteListener(Protocol):
     def __call__(self, call: Call, entry: Entry, *, gone: bool) -> None: ...
 
 
-async def admit_all(attributes: Attributes) -> Json | None:
-    return attributes.new
-
-
 class Operations:
     """The verbs that write, over one store and catalogue."""
 
     def __init__(
-        self, store: Store, catalog: Catalog, wrote: WriteListener, admission: Admission = admit_all
+        self, store: Store, catalog: Catalog, wrote: WriteListener, admission: Admission, guard: Guard
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._wrote = wrote
         self._admission = admission
+        self._guard = guard
         self._definitions = Definitions(store, catalog)
-        self._addresses = map(
-            ipaddress.IPv4Address, itertools.count(int(ipaddress.IPv4Address("127.96.0.1")))
-        )
+        self._addresses = ServiceAddresses()
+        self._priorities = Priorities(store)
 
     def entry(self, call: Call) -> Entry:
         """The stored object that the call names. Raises an ApiError (404)."""
@@ -84,15 +83,25 @@ class Operations:
             raise status.not_found(target.resource, target.name)
         return found
 
+    async def on_current(self, call: Call, attempt: Callable[[Entry], Awaitable[T]]) -> T:
+        """The outcome of an attempt to write the object that the call names, on what it is by then.
+
+        Raises an ApiError (409) where it changes every time.
+        """
+        for _ in range(_ATTEMPTS):
+            with suppress(Outdated):
+                return await attempt(self.entry(call))
+        raise status.conflict(call.target.resource, call.target.name)
+
     def served(self, call: Call, obj: Json) -> Json:
         """A stored object in the form of the call's resource."""
         resource = call.target.resource
         return conversions.from_storage(resource, self._catalog.storage_type(resource), obj)
 
-    def decode(self, call: Call, body: Json) -> Json:
-        """A body, which is changed, as an object in storage form. Raises an ApiError (400)."""
+    def decode(self, call: Call, body: Json, refuse: Refuse | None = None, seen: Json | None = None) -> Json:
+        """A body, which is changed, as an object in storage form. Raises an ApiError: see `decoding.py`."""
         resource = call.target.resource
-        decoded = decoding.decode(call, body)
+        decoded = decoding.decode(call, body, refuse, seen)
         return conversions.to_storage(resource, self._catalog.storage_type(resource), decoded)
 
     async def create(self, call: Call, obj: Json, *, applied: list[Json] | None = None) -> Entry:
@@ -100,79 +109,98 @@ class Operations:
         target = call.target
         storage = self._catalog.storage_type(target.resource)
         metadata = obj["metadata"]
-        key = self._place(call, storage, metadata)
-        if not metadata.get("name") and metadata.get("generateName"):
-            metadata["name"] = lifecycle.generated_name(metadata["generateName"])
-        key = (key[0], metadata.get("name", ""))
-        collection = self._store.collection(storage.storage)
-        if key in collection.entries:
-            raise status.already_exists(target.resource, key[1])
+        namespace, name = self._place(call, storage, metadata)
+        claims = fieldmanagement.given(metadata, [])
         self._set_defaults(storage, obj)
         empty = _EMPTY_CUSTOM if storage.custom else empty_of(storage.kind)
         author = self.author(call, "Update")
         visible = {k: v for k, v in obj.items() if not (k == "status" and storage.has_status)}
-        owners = applied or fieldmanagement.track_update(empty, visible, schema_of(storage), author)
+        owners = applied or fieldmanagement.track_update(empty, visible, schema_of(storage), author, claims)
+        _own(obj, owners)
+        if (storage.group, storage.kind) == ("", "Pod"):
+            self._priorities.settle(call, obj)
+        if self._admission.mutates(call, "CREATE"):
+            obj = await self._mutated(call, storage, Attributes(call, "CREATE", name, None, obj))
+            metadata = obj["metadata"]
+            self._place(call, storage, metadata)
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = lifecycle.generated_name(metadata["generateName"])
+            self._set_defaults(storage, obj)
         lifecycle.prepare_create(storage, obj)
         if (storage.group, storage.kind) == ("", "Service"):
-            self._allocate(obj["spec"])
-        if owners:
-            metadata["managedFields"] = owners
+            self._addresses.allocate(obj["spec"])
         self._validate(target.resource, storage, obj, None)
-        obj = await self._admit(call, "CREATE", None, obj)
-        if key in collection.entries:
+        key = (namespace, metadata.get("name", ""))
+        await self._approve(Attributes(call, "CREATE", name or key[1], None, obj))
+        if key in self._store.collection(storage.storage).entries:
             raise status.already_exists(target.resource, key[1])
         return self._store_or_show(call, storage, key, obj)
 
     async def update(
         self, call: Call, current: Entry, obj: Json, *, applied: list[Json] | None = None
     ) -> Entry:
-        """Stores a decoded object over `current`; a change of nothing stores nothing."""
+        """Stores a decoded object over `current`; a change of nothing stores nothing.
+
+        Raises Outdated where `current` is no longer what is stored: see `on_current`.
+        """
         storage = self._catalog.storage_type(call.target.resource)
         old = current.obj
-        self._check_preconditions(call, storage, old, obj)
+        before = old["metadata"].get("managedFields", [])
+        claims = fieldmanagement.given(obj["metadata"], before)
         self._set_defaults(storage, obj)
+        if self._admission.mutates(call, "UPDATE"):
+            draft = {**obj, "metadata": dict(obj["metadata"])}
+            lifecycle.prepare_update(storage, old, draft, call.target.subresource)
+            _own(obj, self._owners(call, (old, draft), claims) if applied is None else applied)
+            obj = await self._mutated(call, storage, Attributes(call, "UPDATE", call.target.name, old, obj))
+            applied = obj["metadata"].get("managedFields", [])
+        preconditions.check_update(call, storage, old, obj)
         lifecycle.prepare_update(storage, old, obj, call.target.subresource)
-        author = self.author(call, "Update")
-        owners = (
-            applied
-            if applied is not None
-            else fieldmanagement.track_update(old, obj, schema_of(storage), author)
-        )
-        if _same(old, obj) and (applied is None or owners == old["metadata"].get("managedFields", [])):
+        owners = self._owners(call, (old, obj), claims) if applied is None else applied
+        unchanged = _same(old, obj) and owners == before
+        _own(obj, owners)
+        if not unchanged:
+            self._validate(call.target.resource, storage, obj, old)
+        await self._approve(Attributes(call, "UPDATE", call.target.name, old, obj))
+        if unchanged:
             return current
-        if owners:
-            obj["metadata"]["managedFields"] = owners
-        else:
-            obj["metadata"].pop("managedFields", None)
-        self._validate(call.target.resource, storage, obj, old)
-        obj = await self._admit(call, "UPDATE", old, obj)
-        collection = self._store.collection(storage.storage)
-        if collection.get(current.key) is not current:
-            raise status.conflict(call.target.resource, current.key[1])
+        if self._store.collection(storage.storage).get(current.key) is not current:
+            raise Outdated
         if lifecycle.is_released(obj) and not call.dry_run:
             self._remove(call, storage, current.key, obj)
             return Entry(current.key, obj, current.version)
         return self._store_or_show(call, storage, current.key, obj)
 
-    async def delete(self, call: Call, current: Entry, options: DeleteOptions) -> Entry | None:
-        """Deletes, or marks what is still held: then its entry is returned, None where it is gone."""
+    def _owners(self, call: Call, change: tuple[Json, Json], claims: list[Json]) -> list[Json]:
+        schema = schema_of(self._catalog.storage_type(call.target.resource))
+        return fieldmanagement.track_update(*change, schema, self.author(call, "Update"), claims)
+
+    async def delete(self, call: Call, current: Entry, options: DeleteOptions) -> tuple[Entry, bool]:
+        """Deletes, or marks what is still held. Returns the entry, and whether it is gone."""
         resource = call.target.resource
         storage = self._catalog.storage_type(resource)
-        _check_delete_preconditions(resource, current, options)
-        await self._admit(call, "DELETE", current.obj, None)
-        draft = fresh(current.obj)
+        preconditions.check_delete(resource, current, options)
+        shown = options.shown(dry_run=call.dry_run)
+        attributes = Attributes(call, "DELETE", call.target.name, current.obj, None, shown)
+        if self._admission.mutates(call, "DELETE"):
+            await self._admission.mutate(attributes)
+        await self._approve(attributes)
         collection = self._store.collection(storage.storage)
+        latest = collection.get(current.key)
+        if latest is None:
+            raise status.not_found(resource, current.key[1])
+        current, draft = latest, fresh(latest.obj)
         gone = lifecycle.mark_deleted(storage, draft, options)
-        if call.dry_run:
-            return None if gone else current
+        if call.dry_run or (draft == current.obj and not gone):
+            return current, gone
         if gone:
-            self._remove(call, storage, current.key, draft)
-            return None
-        if draft == current.obj:
-            return current
+            return self._remove(call, storage, current.key, draft), True
         entry = collection.put(current.key, draft)
         self._wrote(call, entry, gone=False)
-        return self._definitions.deleted(entry) if is_definition(storage) else entry
+        if is_definition(storage):
+            held = self._definitions.deleted(entry)
+            return held or entry, held is None
+        return entry, False
 
     def _place(self, call: Call, storage: ResourceType, metadata: Json) -> Key:
         """The key of a new object; its namespace must exist and not be going away."""
@@ -210,41 +238,16 @@ class Operations:
         else:
             defaults.set_defaults(storage, obj)
 
-    def _allocate(self, spec: Json) -> None:
-        """An address for a Service. Nothing listens there: names are resolved by the sandbox's proxy."""
-        if spec["type"] == "ExternalName":
-            return
-        spec.setdefault("clusterIP", str(next(self._addresses)))
-        spec.setdefault("clusterIPs", [spec["clusterIP"]])
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
-
     def author(self, call: Call, operation: str) -> Author:
         """Whoever makes a call, as field ownership names them. `operation` is Update or Apply."""
         version = self._catalog.storage_type(call.target.resource).api_version
         now = lifecycle.timestamp()
         return Author(call.field_manager, operation, version, call.target.subresource, now)
 
-    def _check_preconditions(self, call: Call, storage: ResourceType, old: Json, new: Json) -> None:
-        before, after, resource = old["metadata"], new["metadata"], call.target.resource
-        name = before["name"]
-        if after.get("uid", before["uid"]) != before["uid"]:
-            uids = f"UID in precondition: {after['uid']}, UID in object meta: {before['uid']}"
-            why = f"Precondition failed: {uids}"
-            raise status.conflict(resource, name, why)
-        version = after.get("resourceVersion", "")
-        if not version and call.method == "PUT" and not storage.unconditional_update:
-            error = status.FieldError.invalid(
-                "metadata.resourceVersion", 0, "must be specified for an update"
-            )
-            raise status.invalid(resource, name, [error])
-        if version not in ("", "0", before["resourceVersion"]):
-            raise status.conflict(resource, name)
-
     def _validate(self, resource: ResourceType, storage: ResourceType, obj: Json, old: Json | None) -> None:
         errors = validation.check_metadata(storage, obj)
         if storage.custom:
-            errors += schema_validation.validate(obj, schema_of(storage))
+            errors += schema_validation.validate(obj, schema_of(storage), old)
         else:
             errors += validation.check_object(storage, obj)
         if old is not None:
@@ -254,12 +257,27 @@ class Operations:
         if errors:
             raise status.invalid(resource, obj["metadata"].get("name", ""), errors)
 
-    async def _admit(self, call: Call, operation: str, old: Json | None, new: Json | None) -> Json:
-        return await self._admission(Attributes(call, operation, old, new)) or {}
+    async def _mutated(self, call: Call, storage: ResourceType, attributes: Attributes) -> Json:
+        """The new object as mutating webhooks want it."""
+        new = attributes.new
+        assert new is not None, "called for what is created or updated"
+        if attributes.old is None and not storage.custom:
+            lifecycle.shape(storage, new)
+        before = new["metadata"].get("managedFields")
+        mutated = await self._admission.mutate(attributes) or {}
+        fieldmanagement.restore_if_broken(mutated, before, call.warnings)
+        return mutated
+
+    async def _approve(self, attributes: Attributes) -> None:
+        """Raises an ApiError where a write is refused."""
+        self._guard(attributes)
+        self._priorities.check(attributes)
+        await self._admission.validate(attributes)
 
     def _store_or_show(self, call: Call, storage: ResourceType, key: Key, obj: Json) -> Entry:
         if is_definition(storage):
             self._definitions.prepare(obj)
+        call.warnings.extend(notices.of_object(storage, obj))
         if call.dry_run:
             return Entry(key, obj, 0)
         entry = self._store.collection(storage.storage).put(key, obj)
@@ -268,13 +286,21 @@ class Operations:
         self._wrote(call, entry, gone=False)
         return entry
 
-    def _remove(self, call: Call, storage: ResourceType, key: Key, last: Json) -> None:
+    def _remove(self, call: Call, storage: ResourceType, key: Key, last: Json) -> Entry:
         removed = self._store.collection(storage.storage).remove(key, last)
         self._wrote(call, removed, gone=True)
         if is_definition(storage):
             self._definitions.stop_serving(last)
         elif storage.custom:
             self._definitions.instance_removed(storage)
+        return removed
+
+
+def _own(obj: Json, owners: list[Json]) -> None:
+    if owners:
+        obj["metadata"]["managedFields"] = owners
+    else:
+        obj["metadata"].pop("managedFields", None)
 
 
 def _same(old: Json, new: Json) -> bool:
@@ -284,18 +310,3 @@ def _same(old: Json, new: Json) -> bool:
     before, after = old["metadata"], new["metadata"]
     names = (before.keys() | after.keys()) - {"managedFields", "resourceVersion"}
     return all(before.get(name) == after.get(name) for name in names)
-
-
-def _check_delete_preconditions(resource: ResourceType, current: Entry, options: DeleteOptions) -> None:
-    metadata = current.obj["metadata"]
-    for label, wanted, actual in (
-        ("UID", options.uid, metadata["uid"]),
-        ("ResourceVersion", options.version, metadata["resourceVersion"]),
-    ):
-        if wanted and wanted != actual:
-            why = (
-                f"the {label} in the precondition ({wanted}) does not match the {label} in record ({actual})."
-                " "
-                "The object might have been deleted and then recreated"
-            )
-            raise status.conflict(resource, current.key[1], why)

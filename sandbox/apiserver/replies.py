@@ -3,19 +3,22 @@
 `handlers.py` makes a `Reply`; `server.py` sends it.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 import orjson
 
-from sandbox.apiserver import conversions, tables
+from sandbox.apiserver import conversions, protobuf, status, tables
 from sandbox.apiserver.requests import Call
 from sandbox.apiserver.resources import Catalog, Json, ResourceType
 from sandbox.apiserver.storage import Entry
 from sandbox.apiserver.watching import View
 
 JSON_TYPE = "application/json"
+_STREAMED = (JSON_TYPE, protobuf.CONTENT_TYPE)
+_MEDIA_TYPES = (JSON_TYPE, "application/yaml", protobuf.CONTENT_TYPE)
+_FORMS = {"Table": "Table", "PartialObjectMetadata": "Partial", "PartialObjectMetadataList": "Partial"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Reply:
     body: bytes = b""
     content_type: str = JSON_TYPE
     chunks: AsyncIterator[bytes] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beside the content type."""
 
     @classmethod
     def json(cls, obj: Json, code: int = 200) -> "Reply":
@@ -85,17 +90,43 @@ class Presenter:
         return conversions.from_storage(resource, self._catalog.storage_type(resource), entry.obj)
 
 
-def _form(accept: str) -> str:
-    """What the first acceptable media type asks for: Table, Partial or "" (the object itself)."""
+def of_other_kind(call: Call, kind: ResourceType, obj: Json) -> Reply:
+    """An object that is not stored, in the form that the client asks for."""
+    if _form(call.accept) == "Table":
+        return Reply.json(tables.table(kind, [obj], {}, call.query.get("includeObject", "Metadata")))
+    return Reply.json(obj)
+
+
+def check_acceptable(call: Call) -> None:
+    """Raises an ApiError (406) where the client takes nothing that there is."""
+    if _form(call.accept) is not None:
+        return
+    known = ", ".join(_MEDIA_TYPES)
+    if any(name in call.accept for name in _MEDIA_TYPES):
+        raise status.not_acceptable(f"only the following media types are accepted: {known}")
+    streams = "".join(f", {name};stream=watch" for name in _STREAMED) if call.method == "GET" else ""
+    raise status.not_acceptable(f"406: Not Acceptable\n\nAvailable representations: {known}{streams}", {})
+
+
+@lru_cache(maxsize=64)
+def _form(accept: str) -> str | None:
+    """What the first acceptable media type asks for: Table, Partial or "" (the object itself); None if none.
+
+    Whatever the media type, the answer is JSON, and says so.
+    """
+    if not accept.strip():
+        return ""
     for option in accept.split(","):
-        kind = option.replace(" ", "")
-        if "as=Table" in kind and "v=v1" in kind:
-            return "Table"
-        if "as=PartialObjectMetadata" in kind:
-            return "Partial"
-        if kind.startswith((f"{JSON_TYPE};", "*/*")) or kind in (JSON_TYPE, ""):
+        media, *parameters = option.replace(" ", "").split(";")
+        values = dict(parameter.partition("=")[::2] for parameter in parameters)
+        kind = values.get("as", "")
+        if media not in (*_MEDIA_TYPES, "*/*"):
+            continue
+        if not kind:
             return ""
-    return ""
+        if kind in _FORMS and values.get("v") == "v1" and values.get("g") == "meta.k8s.io":
+            return _FORMS[kind]
+    return None
 
 
 def _head(resource: ResourceType) -> bytes:

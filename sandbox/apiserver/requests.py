@@ -3,20 +3,12 @@
 /apis/{group}/{version}/namespaces/{namespace}/{resource}/{name}/{subresource}
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import orjson
-import yaml
-
-from sandbox.apiserver import protobuf
 from sandbox.apiserver.resources import Catalog, Json, ResourceType
-from sandbox.apiserver.status import bad_request, method_not_allowed, no_such_path, unsupported_media_type
+from sandbox.apiserver.status import method_not_allowed, no_such_path
 
-_READABLE = (
-    "", "application/json", "application/yaml", "application/octet-stream", "text/plain",
-    "application/apply-patch+yaml", "application/apply-patch+json",
-)  # fmt: skip
 _NAMESPACE_SUBRESOURCES = ("finalize", "status")
 
 
@@ -27,11 +19,13 @@ class User:
     name: str
     uid: str = ""
     groups: tuple[str, ...] = ()
+    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def info(self) -> Json:
         """As reviews show it."""
-        parts = {"username": self.name, "uid": self.uid, "groups": list(self.groups)}
+        extra = {key: list(values) for key, values in self.extra.items()}
+        parts = {"username": self.name, "uid": self.uid, "groups": list(self.groups), "extra": extra}
         return {name: value for name, value in parts.items() if value}
 
 
@@ -74,7 +68,7 @@ class Call:
 
     @property
     def watches(self) -> bool:
-        return self.method == "GET" and is_true(self.query.get("watch", ""))
+        return self.method == "GET" and not self.target.name and is_set(self.query, "watch")
 
     @property
     def verb(self) -> str:
@@ -83,7 +77,7 @@ class Call:
         """
         whole = not self.target.name
         match self.method:
-            case "GET" | "HEAD":
+            case "GET":
                 return "watch" if self.watches else "list" if whole else "get"
             case "POST":
                 return "create"
@@ -96,8 +90,17 @@ class Call:
         raise method_not_allowed()
 
 
-def is_true(text: str) -> bool:
-    return text.lower() in ("1", "true", "t")
+def media_type(header: str) -> str:
+    """The media type of a Content-Type header; one that cannot be read is left as it is."""
+    media, *parameters = header.split(";")
+    if all(parameter.strip(" =").count("=") == 1 for parameter in parameters if parameter.strip()):
+        return media.strip().lower()
+    return header
+
+
+def is_set(query: Mapping[str, str], name: str) -> bool:
+    """A switch: on unless it says otherwise, even without a value."""
+    return name in query and query[name].lower() not in ("0", "false")
 
 
 def parse_path(catalog: Catalog, path: str) -> Target:
@@ -134,27 +137,3 @@ def _split(parts: list[str]) -> tuple[str, list[str]]:
     if not parts:
         raise no_such_path()
     return parts[0], parts[1:]
-
-
-def parse_body(call: Call, kind: str) -> Json:
-    """The object in a request's body. Raises an ApiError (400)."""
-    if call.content_type == protobuf.CONTENT_TYPE:
-        return protobuf.decode(call.body)
-    if call.content_type not in _READABLE:
-        accepted = ", ".join(sorted(filter(None, _READABLE)))
-        raise unsupported_media_type(
-            f"the body of the request was in an unknown format - accepted media types include: {accepted}"
-        )
-    text = call.body.decode(errors="replace")
-    try:
-        obj = yaml.load(text, yaml.CSafeLoader) if "yaml" in call.content_type else orjson.loads(call.body)
-    except (orjson.JSONDecodeError, yaml.YAMLError) as error:
-        why = f"json parse error: {error} ({text[:100]})"
-        raise bad_request(
-            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; {why}"
-        ) from error
-    if not isinstance(obj, dict):
-        raise bad_request(
-            f"the object provided is unrecognized (must be of type {kind}): it is not an object"
-        )
-    return obj

@@ -112,6 +112,7 @@ BUILTINS: tuple[ResourceType, ...] = (
     _row("/v1/configmaps", "ConfigMap", "V1ConfigMap", short_names="cm"),
     _row("/v1/endpoints", "Endpoints", "V1Endpoints", short_names="ep"),
     _row("/v1/events", "Event", "CoreV1Event", short_names="ev"),
+    _row("/v1/limitranges", "LimitRange", "V1LimitRange", short_names="limits"),
     _row(
         "/v1/namespaces", "Namespace", "V1Namespace", short_names="ns", subresources="finalize status",
         verbs="create delete get list patch update watch", **_CLUSTER,
@@ -120,6 +121,9 @@ BUILTINS: tuple[ResourceType, ...] = (
     _row(
         "/v1/pods", "Pod", "V1Pod", short_names="po", categories="all", has_generation=True,
         subresources=_POD_SUBRESOURCES,
+    ),
+    _row(
+        "/v1/resourcequotas", "ResourceQuota", "V1ResourceQuota", short_names="quota", subresources="status"
     ),
     _row("/v1/secrets", "Secret", "V1Secret"),
     _row("/v1/serviceaccounts", "ServiceAccount", "V1ServiceAccount", short_names="sa", subresources="token"),
@@ -145,8 +149,16 @@ BUILTINS: tuple[ResourceType, ...] = (
     ),
     _row("authentication.k8s.io/v1/tokenreviews", "TokenReview", "V1TokenReview", **_REVIEW),
     _row(
+        "authorization.k8s.io/v1/localsubjectaccessreviews", "LocalSubjectAccessReview",
+        "V1LocalSubjectAccessReview", verbs="create",
+    ),
+    _row(
         "authorization.k8s.io/v1/selfsubjectaccessreviews", "SelfSubjectAccessReview",
         "V1SelfSubjectAccessReview", **_REVIEW,
+    ),
+    _row(
+        "authorization.k8s.io/v1/selfsubjectrulesreviews", "SelfSubjectRulesReview",
+        "V1SelfSubjectRulesReview", **_REVIEW,
     ),
     _row(
         "authorization.k8s.io/v1/subjectaccessreviews", "SubjectAccessReview", "V1SubjectAccessReview",
@@ -169,6 +181,10 @@ BUILTINS: tuple[ResourceType, ...] = (
         has_generation=True,
     ),
     _row(
+        "networking.k8s.io/v1/networkpolicies", "NetworkPolicy", "V1NetworkPolicy", short_names="netpol",
+        has_generation=True,
+    ),
+    _row(
         "policy/v1/poddisruptionbudgets", "PodDisruptionBudget", "V1PodDisruptionBudget", short_names="pdb",
         subresources="status", has_generation=True,
     ),
@@ -188,6 +204,10 @@ BUILTINS: tuple[ResourceType, ...] = (
         "apiextensions.k8s.io/v1/customresourcedefinitions", "CustomResourceDefinition",
         "V1CustomResourceDefinition", short_names="crd crds", categories="api-extensions",
         subresources="status", has_generation=True, unconditional_update=False, **_CLUSTER,
+    ),
+    _row(
+        "scheduling.k8s.io/v1/priorityclasses", "PriorityClass", "V1PriorityClass", short_names="pc",
+        has_generation=True, **_CLUSTER,
     ),
     _row("coordination.k8s.io/v1/leases", "Lease", "V1Lease", unconditional_update=False),
     _row("discovery.k8s.io/v1/endpointslices", "EndpointSlice", "V1EndpointSlice", has_generation=True),

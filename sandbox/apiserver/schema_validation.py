@@ -1,6 +1,7 @@
 """Validation of custom resources against their OpenAPI schema, with the API server's wording.
 
-`validate` reports everything that is wrong, in alphabetical order of the fields. CEL rules are not evaluated.
+`validate` reports everything that is wrong, in alphabetical order of the fields; CEL rules are in
+`schema_rules.py`.
 """
 
 import re
@@ -9,6 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from sandbox.apiserver import schema_rules
 from sandbox.apiserver.resources import Json
 from sandbox.apiserver.schema import INT_OR_STRING, fits
 from sandbox.apiserver.status import FieldError, quoted
@@ -27,10 +29,12 @@ _UNCHECKED = (
 )
 
 
-def validate(value: Any, schema: Json) -> list[FieldError]:
-    """Everything wrong with a whole custom object."""
+def validate(value: Json, schema: Json, old: Json | None = None) -> list[FieldError]:
+    """Everything wrong with a whole custom object that was `old` before."""
     errors = list(_check(value, schema, ""))
-    if has_rules(schema) and any(error.reason in _BLOCKING for error in errors):
+    if not any(error.reason in _BLOCKING for error in errors):
+        errors += schema_rules.problems(value, old, schema)
+    elif has_rules(schema):
         errors.append(FieldError.invalid("<nil>", None, _UNCHECKED))
     return errors
 

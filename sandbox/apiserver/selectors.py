@@ -4,20 +4,19 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from sandbox.apiserver import label_selectors
 from sandbox.apiserver.resources import Json, ResourceType
 from sandbox.apiserver.status import bad_request
 
 Requirement = Callable[[Json], bool]
 
-_SET_TERM = re.compile(r"^\s*([^\s!=,()]+)\s+(in|notin)\s*\(([^()]*)\)\s*$")
-_EQUAL_TERM = re.compile(r"^\s*([^\s!=,()]+)\s*(==|=|!=)\s*([^\s!=,()]*)\s*$")
-_EXISTS_TERM = re.compile(r"^\s*(!?)\s*([^\s!=,()]+)\s*$")
-_COMMA_OUTSIDE_PARENTHESES = re.compile(r",(?![^()]*\))")
+_COMMA_NOT_ESCAPED = re.compile(r"(?<!\\),")
+_FIELD_TERM = re.compile(r"([^=!]*)(==|!=|=)(.*)", re.DOTALL)
 
 _ONLY_METADATA = 'is not a known field selector: only "metadata.name", "metadata.namespace"'
 _FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -34,7 +33,6 @@ _FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("", "namespaces"): ("status.phase",),
     ("", "nodes"): ("spec.unschedulable",),
     ("", "services"): ("spec.clusterIP", "spec.type"),
-    ("apps", "replicasets"): ("status.replicas",),
 }  # fmt: skip
 
 
@@ -57,27 +55,48 @@ def parse(resource: ResourceType, labels: str, fields: str) -> Selection:
     """Raises an ApiError (400) where a selector cannot be read or names a field that is not selectable."""
     if not labels and not fields:
         return Selection()
-    requirements: list[Requirement] = list(_parse_labels(labels))
+    requirements = [_of_object(requirement) for requirement in _parse_labels(labels)]
     only = ""
-    for term in filter(None, fields.split(",")):
-        found = re.fullmatch(r"\s*([^=!]+?)\s*(==|=|!=)\s*(.*?)\s*", term)
-        if not found:
-            raise bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
-        path, operator, value = found.groups()
-        allowed = ("metadata.name", "metadata.namespace", *resource.selectable_fields)
-        if path not in (*allowed, *_FIELDS.get((resource.group, resource.plural), ())):
-            raise bad_request(_unknown_field(resource, labels, fields, path))
-        requirements.append(_field_requirement(path, value, negated=operator == "!="))
-        if path == "metadata.name" and operator != "!=":
+    known = ("metadata.name", "metadata.namespace", *resource.selectable_fields)
+    for path, value, negated in _field_terms(fields):
+        if path not in (*known, *_FIELDS.get((resource.group, resource.plural), ())):
+            raise bad_request(_unknown_field(resource, path))
+        requirements.append(_field_requirement(path, value, negated=negated))
+        if path == "metadata.name" and not negated:
             only = value
     return Selection(tuple(requirements), only)
 
 
-def _unknown_field(resource: ResourceType, labels: str, fields: str, path: str) -> str:
-    what = f'"{resource.api_version}, Resource={resource.plural}"'
+_parse_labels = lru_cache(maxsize=512)(label_selectors.parse)
+
+
+def _of_object(requirement: label_selectors.Requirement) -> Requirement:
+    return lambda obj: requirement(obj["metadata"].get("labels", {}))
+
+
+def _field_terms(text: str) -> Iterator[tuple[str, str, bool]]:
+    """Path, value and whether it is negated; a backslash escapes a comma, an equals sign and itself."""
+    for term in _COMMA_NOT_ESCAPED.split(text):
+        if not term:
+            continue
+        found = _FIELD_TERM.fullmatch(term)
+        if not found:
+            raise bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
+        path, operator, value = found.groups()
+        if wrong := re.search(r"\\(?![\\,=]).?|(?<!\\)=", value.replace("\\\\", "")):
+            what = (
+                "unescaped character in value: 61"
+                if wrong[0] == "="
+                else f"invalid escape sequence: {wrong[0]}"
+            )
+            raise bad_request(f"invalid field selector: {what}")
+        if path or value:
+            yield path, re.sub(r"\\(.)", r"\1", value), operator == "!="
+
+
+def _unknown_field(resource: ResourceType, path: str) -> str:
     known = resource.custom or (resource.group, resource.plural) in _FIELDS
-    why = f"field label not supported: {path}" if known else f'"{path}" {_ONLY_METADATA}'
-    return f'Unable to find {what} that match label selector "{labels}", field selector "{fields}": {why}'
+    return f"field label not supported: {path}" if known else f'"{path}" {_ONLY_METADATA}'
 
 
 def _field_requirement(path: str, wanted: str, *, negated: bool) -> Requirement:
@@ -91,32 +110,6 @@ def _field_requirement(path: str, wanted: str, *, negated: bool) -> Requirement:
         return (text == wanted) != negated
 
     return requirement
-
-
-@lru_cache(maxsize=512)
-def _parse_labels(text: str) -> tuple[Requirement, ...]:
-    if not text.strip():
-        return ()
-    return tuple(_label_requirement(term) for term in _COMMA_OUTSIDE_PARENTHESES.split(text))
-
-
-def _label_requirement(term: str) -> Requirement:
-    if found := _SET_TERM.match(term):
-        key, operator, listed = found.groups()
-        return _labelled(key, {value.strip() for value in listed.split(",")}, negated=operator == "notin")
-    if found := _EQUAL_TERM.match(term):
-        key, operator, value = found.groups()
-        return _labelled(key, {value}, negated=operator == "!=")
-    if found := _EXISTS_TERM.match(term):
-        absent, key = found.groups()
-        return lambda obj: (key in obj["metadata"].get("labels", ())) != bool(absent)
-    raise bad_request(
-        f"unable to parse requirement: found '{term.strip()}', expected: a label selector requirement"
-    )
-
-
-def _labelled(key: str, values: set[str], *, negated: bool) -> Requirement:
-    return lambda obj: (obj["metadata"].get("labels", {}).get(key) in values) != negated
 
 
 def matches_selector(selector: Json, labels: Json) -> bool:

@@ -96,6 +96,11 @@ class Subscription:
         return taken
 
 
+def _in_order(entries: dict[Key, Entry], namespace: str) -> list[Entry]:
+    keys = [key for key in entries if key[0] == namespace] if namespace else list(entries)
+    return [entries[key] for key in sorted(keys, key="/".join)]
+
+
 class Collection:
     """All objects of one kind."""
 
@@ -116,8 +121,22 @@ class Collection:
 
     def select(self, namespace: str = "") -> list[Entry]:
         """Entries in the order of their keys, of one namespace or ("") of all."""
-        keys = [key for key in self.entries if key[0] == namespace] if namespace else list(self.entries)
-        return [self.entries[key] for key in sorted(keys)]
+        return _in_order(self.entries, namespace)
+
+    def at(self, version: int, namespace: str = "") -> list[Entry] | None:
+        """What `select` returned at an earlier version; None where history does not reach back so far."""
+        events = self.since(version)
+        if events is None:
+            return None
+        if not events:
+            return self.select(namespace)
+        entries = dict(self.entries)
+        for event in reversed(events):
+            if event.previous is None:
+                del entries[event.entry.key]
+            else:
+                entries[event.entry.key] = event.previous
+        return _in_order(entries, namespace)
 
     def put(self, key: Key, obj: Json) -> Entry:
         """Stores `obj`, which becomes the store's: it gets its resourceVersion here."""

@@ -4,32 +4,40 @@ Called by `handlers.py`. What a plain process cannot offer (exec, port-forward, 
 501.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 
 import orjson
 
-from sandbox.apiserver import status
-from sandbox.apiserver.auth import Tokens, service_account
+from sandbox.apiserver import decoding, options, status
+from sandbox.apiserver.auth import AUDIENCE, Tokens, service_account
+from sandbox.apiserver.bodies import parse_body
 from sandbox.apiserver.lifecycle import timestamp
 from sandbox.apiserver.operations import Operations
 from sandbox.apiserver.patching import patched
-from sandbox.apiserver.replies import Reply
-from sandbox.apiserver.requests import Call, is_true, parse_body
-from sandbox.apiserver.resources import Json, ScalePaths
-from sandbox.apiserver.selectors import selector_text
-from sandbox.apiserver.status import FieldError
-from sandbox.apiserver.storage import fresh
+from sandbox.apiserver.replies import Reply, of_other_kind
+from sandbox.apiserver.requests import Call, is_set
+from sandbox.apiserver.resources import Json, ResourceType
+from sandbox.apiserver.scales import scale_of, set_replicas
+from sandbox.apiserver.status import ApiError, FieldError
+from sandbox.apiserver.storage import Entry, fresh
 
+_SCALE = ResourceType("autoscaling", "v1", "scales", "Scale")
 _TOKEN_SECONDS = 3_600
+_SHORTEST_TOKEN_SECONDS = 600
 
 
 class Logs(Protocol):
     """Where the output of containers is."""
 
-    def read(self, pod: Json, container: str, *, follow: bool, tail: int | None) -> AsyncIterator[bytes]:
-        """Chunks of a container's output. `tail` limits how many past lines come first."""
+    def read(
+        self, pod: Json, container: str, *, follow: Callable[[], bool] | None, tail: int | None
+    ) -> AsyncIterator[bytes]:
+        """Chunks of a container's output. `tail` limits how many past lines come first, `follow` says whether
+        there may be more.
+        """
         ...
 
 
@@ -55,24 +63,29 @@ class Subresources:
                 raise status.not_implemented(f"{call.target.resource.plural}/{other}")
 
     async def _scale(self, call: Call) -> Reply:
-        current = self._operations.entry(call)
         resource = call.target.resource
         assert resource.scale is not None, "only kinds with scale paths have the subresource"
-        scale = scale_of(current.obj, resource.scale)
         if call.method == "GET":
-            return Reply.json(scale)
-        wanted = parse_body(call, "Scale") if call.method == "PUT" else patched(call, scale, {})
+            return of_other_kind(call, _SCALE, scale_of(self._operations.entry(call).obj, resource.scale))
+        written = await self._operations.on_current(call, partial(self._scaled, call))
+        return Reply.json(scale_of(written.obj, resource.scale))
+
+    async def _scaled(self, call: Call, current: Entry) -> Entry:
+        resource = call.target.resource
+        assert resource.scale is not None, "checked before"
+        scale = scale_of(current.obj, resource.scale)
+        wanted = parse_body(call, "Scale") if call.method == "PUT" else fresh(patched(call, scale, {}))
+        decoding.decode_other(wanted, "autoscaling", "Scale", "V1Scale")
         replicas = wanted.get("spec", {}).get("replicas", 0)
         if not isinstance(replicas, int) or replicas < 0:
             error = FieldError.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-            raise status.invalid(resource, call.target.name, [error])
+            raise status.invalid(_SCALE, call.target.name, [error])
         version = wanted.get("metadata", {}).get("resourceVersion", "")
         if version not in ("", "0", current.obj["metadata"]["resourceVersion"]):
             raise status.conflict(resource, call.target.name)
         obj = fresh(current.obj)
-        _set(obj, resource.scale.spec, replicas)
-        written = await self._operations.update(call, current, obj)
-        return Reply.json(scale_of(written.obj, resource.scale))
+        set_replicas(obj, resource.scale, replicas)
+        return await self._operations.update(call, current, obj)
 
     def _log(self, call: Call) -> Reply:
         pod = self._operations.entry(call).obj
@@ -86,13 +99,26 @@ class Subresources:
         container = container or names[0]
         if container not in names:
             raise status.bad_request(f"container {container} is not valid for pod {call.target.name}")
-        tail = call.query.get("tailLines")
-        follow = is_true(call.query.get("follow", ""))
-        chunks = self._logs.read(pod, container, follow=follow, tail=int(tail) if tail else None)
+        if is_set(call.query, "previous"):
+            what = f'previous terminated container "{container}" in pod "{call.target.name}" not found'
+            raise status.bad_request(what)
+        follow = partial(self._is_there, call, pod) if is_set(call.query, "follow") else None
+        chunks = self._logs.read(pod, container, follow=follow, tail=options.number(call.query, "tailLines"))
         return Reply(content_type="text/plain", chunks=chunks)
 
+    def _is_there(self, call: Call, pod: Json) -> bool:
+        try:
+            return bool(self._operations.entry(call).obj["metadata"]["uid"] == pod["metadata"]["uid"])
+        except ApiError:
+            return False
+
     async def _bind(self, call: Call) -> Reply:
-        current = self._operations.entry(call)
+        await self._operations.on_current(call, partial(self._bound, call))
+        return Reply.json(
+            {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
+        )
+
+    async def _bound(self, call: Call, current: Entry) -> Entry:
         node = parse_body(call, "Binding").get("target", {}).get("name", "")
         bound = current.obj["spec"].get("nodeName")
         if bound:
@@ -100,17 +126,21 @@ class Subresources:
             raise status.conflict(call.target.resource, call.target.name, why)
         obj = fresh(current.obj)
         obj["spec"]["nodeName"] = node
-        await self._operations.update(call, current, obj)
-        return Reply.json(
-            {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
-        )
+        scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": timestamp()}
+        obj["status"].setdefault("conditions", []).append(scheduled)
+        owners = current.obj["metadata"].get("managedFields", [])  # a binding owns nothing
+        return await self._operations.update(call, current, obj, applied=owners)
 
     def _token(self, call: Call) -> Reply:
         account = self._operations.entry(call).obj["metadata"]
         review = parse_body(call, "TokenRequest")
+        decoding.decode_other(review, "authentication", "TokenRequest", "AuthenticationV1TokenRequest")
         spec = review.get("spec") or {}
         seconds = spec.get("expirationSeconds") or _TOKEN_SECONDS
-        token = self._tokens.issue(service_account(account["namespace"], account["name"], account["uid"]))
+        if seconds < _SHORTEST_TOKEN_SECONDS:
+            raise _short_lived(seconds)
+        user = service_account(account["namespace"], account["name"], account["uid"])
+        token = self._tokens.issue(user, seconds)
         expires = timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
         answer = {
             "kind": "TokenRequest",
@@ -118,40 +148,24 @@ class Subresources:
             "metadata": {
                 "name": account["name"],
                 "namespace": account["namespace"],
+                "uid": account["uid"],
                 "creationTimestamp": timestamp(),
             },
-            "spec": {"audiences": [], **spec, "expirationSeconds": seconds},
+            "spec": {
+                "boundObjectRef": None,
+                **spec,
+                "audiences": spec.get("audiences") or [AUDIENCE],
+                "expirationSeconds": seconds,
+            },
             "status": {"token": token, "expirationTimestamp": expires},
         }
         return Reply(201, orjson.dumps(answer))
 
 
-def scale_of(obj: Json, paths: ScalePaths) -> Json:
-    """An object's `autoscaling/v1` Scale."""
-    metadata = obj["metadata"]
-    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    selector = _get(obj, paths.selector) if paths.selector else None
-    shown: Json = {"replicas": _get(obj, paths.status) or 0}
-    if selector:
-        shown["selector"] = selector if isinstance(selector, str) else selector_text(selector)
-    replicas = _get(obj, paths.spec) or 0
-    return {
-        "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
-        "metadata": {name: metadata[name] for name in kept if name in metadata},
-        "spec": {"replicas": replicas} if replicas else {},
-        "status": shown,
-    }
-
-
-def _get(obj: Any, path: str) -> Any:
-    for name in path.split("."):
-        obj = obj.get(name) if isinstance(obj, dict) else None
-    return obj
-
-
-def _set(obj: Json, path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    for name in parents:
-        obj = obj.setdefault(name, {})
-    obj[last] = value
+def _short_lived(seconds: int) -> ApiError:
+    why = "may not specify a duration less than 10 minutes"
+    error = FieldError.invalid("spec.expirationSeconds", seconds, why)
+    cause = {"reason": error.reason, "message": error.message, "field": error.field}
+    details = {"group": "authentication.k8s.io", "kind": "TokenRequest", "causes": [cause]}
+    message = f'TokenRequest.authentication.k8s.io "" is invalid: {error.field}: {error.message}'
+    return ApiError(status.status_object(422, "Invalid", message, details))

@@ -1,79 +1,90 @@
-"""Checks of objects beyond their schema: metadata of every kind, and the rules of built-in kinds people trip
-over.
+"""Checks of objects beyond their schema: metadata of every kind, and the rules of built-in kinds.
 
-`check_metadata`, `check_object` and `check_change` return everything wrong; `operations.py` makes one error
-of it.
+    check_metadata (naming.py) -> check_object: a module for each family of kinds -> check_change
+
+All return everything wrong, in the words of kube-apiserver 1.36; `operations.py` makes one error of it.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from sandbox.apiserver import (
+    autoscaler_validation,
+    naming,
+    network_validation,
+    object_validation,
+    pod_validation,
+    quota_validation,
+    rbac_validation,
+    service_validation,
+    webhook_validation,
+    workload_validation,
+)
 from sandbox.apiserver.resources import Json, ResourceType
-from sandbox.apiserver.selectors import matches_selector
 from sandbox.apiserver.status import FieldError
 
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_DNS_LABEL = re.compile(_LABEL)
-_DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _PATH_SAFE = re.compile(r"[^/%]+")
 _LABEL_KINDS = {"Service", "Namespace"}
 _FREE_NAME_GROUPS = {"rbac.authorization.k8s.io"}
-
-_ENDS = "and must start and end with an alphanumeric character"
-_DNS_LABEL_WHY = (
-    f"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', {_ENDS} "
-    f"(e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
-)
-_DNS_NAME_WHY = (
-    f"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', {_ENDS} "
-    f"(e.g. 'example.com', regex used for validation is '{_LABEL}(\\.{_LABEL})*')"
-)
-_LABEL_VALUE_WHY = (
-    f"a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', {_ENDS} "
-    "(e.g. 'MyValue',  or 'my_value',  or '12345', "
-    "regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-)
-_MAX_NAME = 253
-_MAX_LABEL = 63
-_MAX_PORT = 65535
+_STANDARD_FINALIZERS = {"kubernetes", "orphan", "foregroundDeletion"}
+_DEFINITIONS = "apiextensions.k8s.io"
 
 
 def check_metadata(resource: ResourceType, obj: Json) -> list[FieldError]:
-    """The name, labels and finalizers."""
+    """Names, labels, annotations, owners and finalizers."""
     metadata = obj["metadata"]
-    name = metadata.get("name", "")
-    if not name:
-        return [FieldError.required("metadata.name", "name or generateName is required")]
-    return [*_check_name(resource, name), *_check_labels(metadata.get("labels", {}), "metadata.labels")]
+    errors: list[FieldError] = []
+    for field in ("generateName", "name"):
+        if metadata.get(field):
+            errors += _check_name(resource, metadata[field], f"metadata.{field}")
+    if not metadata.get("name"):
+        errors.append(FieldError.required("metadata.name", "name or generateName is required"))
+    errors += naming.check_labels(metadata.get("labels", {}), "metadata.labels")
+    for key in sorted(metadata.get("annotations", {})):
+        wrong = naming.qualified(key.lower())
+        errors += [FieldError.invalid("metadata.annotations", key, why) for why in wrong]
+    errors += _check_owners(metadata.get("ownerReferences", ()))
+    errors += _check_finalizers(resource, metadata.get("finalizers", ()))
+    return errors
 
 
-def _check_name(resource: ResourceType, name: str) -> Iterator[FieldError]:
+def _check_name(resource: ResourceType, name: str, field: str) -> Iterator[FieldError]:
+    # What is generated goes on after the prefix, so the prefix may end in ways in which a name may not.
+    shown = f"{name}a" if field.endswith("generateName") and name.endswith(("-", ".")) else name
     if resource.group in _FREE_NAME_GROUPS:
         if not _PATH_SAFE.fullmatch(name):
-            yield FieldError.invalid("metadata.name", name, "may not contain '/' or '%'")
-    elif resource.kind in _LABEL_KINDS:
-        if not _DNS_LABEL.fullmatch(name) or len(name) > _MAX_LABEL:
-            yield FieldError.invalid("metadata.name", name, _DNS_LABEL_WHY)
-    elif not _DNS_NAME.fullmatch(name) or len(name) > _MAX_NAME:
-        yield FieldError.invalid("metadata.name", name, _DNS_NAME_WHY)
+            wrong = "/" if "/" in name else "%"
+            yield FieldError.invalid(field, name, f"may not contain '{wrong}'")
+        return
+    if resource.kind in _LABEL_KINDS:
+        faults = ["must not contain dots"] if "." in name else naming.label(shown)
+    else:
+        faults = naming.subdomain(shown)
+    yield from (FieldError.invalid(field, name, why) for why in faults)
 
 
-def _check_labels(labels: Json, field: str) -> Iterator[FieldError]:
-    for key, value in labels.items():
-        prefix, slash, short = key.rpartition("/")
-        if (
-            not _QUALIFIED.fullmatch(short)
-            or len(short) > _MAX_LABEL
-            or (slash and not _DNS_NAME.fullmatch(prefix))
-        ):
-            yield FieldError.invalid(
-                field, key, "name part must consist of alphanumeric characters, '-', '_' or '.'"
-            )
-        if value and (not _QUALIFIED.fullmatch(value) or len(value) > _MAX_LABEL):
-            yield FieldError.invalid(field, value, _LABEL_VALUE_WHY)
+def _check_owners(owners: Any) -> Iterator[FieldError]:
+    for owner in owners:
+        for part in ("apiVersion", "kind", "name", "uid"):
+            if not owner.get(part):
+                yield FieldError.invalid(f"metadata.ownerReferences.{part}", "", "must not be empty")
+    leading = [
+        f"{owner.get('kind', '')}/{owner.get('name', '')}" for owner in owners if owner.get("controller")
+    ]
+    if len(leading) > 1:
+        names = f'"true" in references for {" and ".join(leading)}'
+        why = f"Only one reference can have Controller set to true. Found {names}"
+        yield FieldError.invalid("metadata.ownerReferences", list(owners), why)
+
+
+def _check_finalizers(resource: ResourceType, finalizers: Any) -> Iterator[FieldError]:
+    for index, name in enumerate(finalizers):
+        yield from (FieldError.invalid("metadata.finalizers", name, why) for why in naming.qualified(name))
+        known = name in _STANDARD_FINALIZERS or "/" in name
+        if not known and not resource.custom and resource.group != _DEFINITIONS:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            yield FieldError.invalid(f"metadata.finalizers[{index}]", name, why)
 
 
 def check_object(resource: ResourceType, obj: Json) -> list[FieldError]:
@@ -84,11 +95,23 @@ def check_object(resource: ResourceType, obj: Json) -> list[FieldError]:
 
 def check_change(resource: ResourceType, old: Json, new: Json) -> list[FieldError]:
     """What may not change on an update."""
-    return [
+    errors = list(_check_new_finalizers(old["metadata"], new["metadata"]))
+    errors += [
         FieldError.invalid(path, after, "field is immutable")
         for path in _IMMUTABLE.get((resource.group, resource.kind), ())
         if (before := _at(old, path)) is not None and (after := _at(new, path)) != before
     ]
+    changes = _CHANGES.get((resource.group, resource.kind))
+    errors += changes(old, new) if changes else ()
+    return errors + ([] if resource.custom else list(rbac_validation.check_change(old, new)))
+
+
+def _check_new_finalizers(before: Json, after: Json) -> Iterator[FieldError]:
+    added = [name for name in after.get("finalizers", ()) if name not in before.get("finalizers", ())]
+    if added and "deletionTimestamp" in before:
+        shown = ", ".join(f'"{name}"' for name in added)
+        why = "no new finalizers can be added if the object is being deleted, found new finalizers"
+        yield FieldError.forbidden("metadata.finalizers", f"{why} []string{{{shown}}}")
 
 
 def _at(obj: Any, path: str) -> Any:
@@ -97,172 +120,43 @@ def _at(obj: Any, path: str) -> Any:
     return obj
 
 
-def _workload(obj: Json) -> Iterator[FieldError]:
-    spec = obj["spec"]
-    yield from _not_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
-    yield from _not_negative(spec, "spec", "progressDeadlineSeconds")
-    selector, template = spec.get("selector"), spec["template"]
-    labels = template["metadata"].get("labels", {})
-    if selector is None:
-        yield FieldError.required("spec.selector")
-    elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        yield FieldError.invalid("spec.selector", selector, "empty selector is invalid for deployment")
-    elif not matches_selector(selector, labels):
-        why = "`selector` does not match template `labels`"
-        yield FieldError.invalid("spec.template.metadata.labels", labels, why)
-    yield from _check_labels(labels, "spec.template.metadata.labels")
-    yield from _pod_spec(template["spec"], "spec.template.spec")
-
-
-def _not_negative(spec: Json, path: str, *names: str) -> Iterator[FieldError]:
-    for name in names:
-        if spec.get(name, 0) < 0:
-            yield FieldError.invalid(f"{path}.{name}", spec[name], "must be greater than or equal to 0")
-
-
-def _pod(obj: Json) -> Iterator[FieldError]:
-    yield from _pod_spec(obj["spec"], "spec")
-
-
-def _pod_spec(spec: Json, path: str) -> Iterator[FieldError]:
-    if not spec.get("containers"):
-        yield FieldError.required(f"{path}.containers")
-    seen: set[str] = set()
-    volumes = {volume.get("name") for volume in spec.get("volumes", ())}
-    for kind in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(kind, ())):
-            where = f"{path}.{kind}[{index}]"
-            yield from _container(container, where, volumes)
-            name = container.get("name", "")
-            if name in seen:
-                yield FieldError.duplicate(f"{where}.name", name)
-            seen.add(name)
-
-
-def _container(container: Json, path: str, volumes: set[str | None]) -> Iterator[FieldError]:
-    name = container.get("name", "")
-    if not name:
-        yield FieldError.required(f"{path}.name")
-    elif not _DNS_LABEL.fullmatch(name):
-        yield FieldError.invalid(f"{path}.name", name, _DNS_LABEL_WHY)
-    if not container.get("image"):
-        yield FieldError.required(f"{path}.image")
-    yield from _ports(container.get("ports", ()), f"{path}.ports", "containerPort")
-    for index, mount in enumerate(container.get("volumeMounts", ())):
-        if mount.get("name") not in volumes:
-            field = f"{path}.volumeMounts[{index}].name"
-            yield FieldError(field, "FieldValueNotFound", f'Not found: "{mount.get("name", "")}"')
-
-
-def _ports(ports: Any, path: str, name: str) -> Iterator[FieldError]:
-    for index, port in enumerate(ports):
-        if name not in port:
-            yield FieldError.required(f"{path}[{index}].{name}")
-        elif not 0 < port[name] <= _MAX_PORT:
-            why = f"must be between 1 and {_MAX_PORT}, inclusive"
-            yield FieldError.invalid(f"{path}[{index}].{name}", port[name], why)
-
-
-def _service(obj: Json) -> Iterator[FieldError]:
-    spec = obj["spec"]
-    headless = spec.get("clusterIP") == "None" or spec["type"] == "ExternalName"
-    ports = spec.get("ports", [])
-    if not ports and not headless:
-        yield FieldError.required("spec.ports")
-    yield from _ports(ports, "spec.ports", "port")
-    names = [port.get("name", "") for port in ports]
-    for index, name in enumerate(names):
-        if not name and len(names) > 1:
-            yield FieldError.required(f"spec.ports[{index}].name")
-        elif name in names[:index]:
-            yield FieldError.duplicate(f"spec.ports[{index}].name", name)
-    kinds = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-    if spec["type"] not in kinds:
-        yield FieldError.unsupported("spec.type", spec["type"], kinds)
-
-
-def _autoscaler(obj: Json) -> Iterator[FieldError]:
-    spec = obj["spec"]
-    target = spec.get("scaleTargetRef", {})
-    for name in ("kind", "name"):
-        if not target.get(name):
-            yield FieldError.required(f"spec.scaleTargetRef.{name}")
-    if spec.get("maxReplicas", 0) < 1:
-        yield FieldError.invalid("spec.maxReplicas", spec.get("maxReplicas", 0), "must be greater than 0")
-    elif spec["minReplicas"] > spec["maxReplicas"]:
-        why = "must be greater than or equal to `minReplicas`"
-        yield FieldError.invalid("spec.maxReplicas", spec["maxReplicas"], why)
-    if spec["minReplicas"] < 1:
-        yield FieldError.invalid(
-            "spec.minReplicas", spec["minReplicas"], "must be greater than or equal to 1"
-        )
-
-
-def _endpoint_slice(obj: Json) -> Iterator[FieldError]:
-    """Unlike in a real cluster loopback addresses are welcome: the sandbox's pods live there."""
-    kinds = ("FQDN", "IPv4", "IPv6")
-    if obj.get("addressType") not in kinds:
-        yield FieldError.unsupported("addressType", obj.get("addressType", ""), kinds)
-        return
-    for index, endpoint in enumerate(obj["endpoints"]):
-        if not endpoint.get("addresses"):
-            yield FieldError.required(f"endpoints[{index}].addresses", "must contain at least 1 address")
-        for at, address in enumerate(endpoint.get("addresses", ())):
-            if obj["addressType"] != "FQDN" and not _is_address(address):
-                where = f"endpoints[{index}].addresses[{at}]"
-                yield FieldError.invalid(
-                    where, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-                )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _lease(obj: Json) -> Iterator[FieldError]:
-    spec = obj.get("spec", {})
-    if spec.get("leaseDurationSeconds", 1) <= 0:
-        yield FieldError.invalid(
-            "spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0"
-        )
-    if spec.get("leaseTransitions", 0) < 0:
-        yield FieldError.invalid(
-            "spec.leaseTransitions", spec["leaseTransitions"], "must be greater than or equal to 0"
-        )
-
-
-def _event(obj: Json) -> Iterator[FieldError]:
-    about = obj.get("involvedObject", {}).get("namespace", "")
-    namespace = obj["metadata"].get("namespace", "")
-    if about and about != namespace:
-        yield FieldError.invalid("involvedObject.namespace", about, "does not match event.namespace")
-
-
 _CHECKS: dict[tuple[str, str], Callable[[Json], Iterator[FieldError]]] = {
-    ("", "Event"): _event,
-    ("", "Pod"): _pod,
-    ("", "Service"): _service,
-    ("apps", "Deployment"): _workload,
-    ("apps", "ReplicaSet"): _workload,
-    ("apps", "StatefulSet"): _workload,
-    ("apps", "DaemonSet"): _workload,
-    ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler,
-    ("coordination.k8s.io", "Lease"): _lease,
-    ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
+    ("", "ConfigMap"): object_validation.check_config_map,
+    ("", "Event"): object_validation.check_event,
+    ("", "LimitRange"): quota_validation.check_limits,
+    ("", "Pod"): pod_validation.check_pod,
+    ("", "ResourceQuota"): quota_validation.check_quota,
+    ("", "Secret"): object_validation.check_secret,
+    ("", "Service"): service_validation.check,
+    ("apps", "Deployment"): workload_validation.check_deployment,
+    ("apps", "ReplicaSet"): workload_validation.check_replica_set,
+    ("apps", "StatefulSet"): workload_validation.check_stateful_set,
+    ("apps", "DaemonSet"): workload_validation.check_daemon_set,
+    ("autoscaling", "HorizontalPodAutoscaler"): autoscaler_validation.check,
+    ("coordination.k8s.io", "Lease"): object_validation.check_lease,
+    ("discovery.k8s.io", "EndpointSlice"): object_validation.check_endpoint_slice,
+    ("networking.k8s.io", "Ingress"): network_validation.check_ingress,
+    ("networking.k8s.io", "NetworkPolicy"): network_validation.check_policy,
+    ("policy", "PodDisruptionBudget"): object_validation.check_budget,
+    ("scheduling.k8s.io", "PriorityClass"): object_validation.check_priority_class,
+    **rbac_validation.CHECKS,
+    **webhook_validation.CHECKS,
+}
+_CHANGES: dict[tuple[str, str], Callable[[Json, Json], Iterator[FieldError]]] = {
+    ("", "ConfigMap"): object_validation.check_frozen,
+    ("", "ResourceQuota"): quota_validation.check_quota_change,
+    ("", "Secret"): object_validation.check_frozen,
+    ("", "Service"): service_validation.check_change,
+    ("apps", "StatefulSet"): workload_validation.check_stateful_change,
+    ("scheduling.k8s.io", "PriorityClass"): object_validation.check_priority_change,
 }
 _IMMUTABLE = {
     ("apps", "Deployment"): ("spec.selector",),
     ("apps", "ReplicaSet"): ("spec.selector",),
-    ("apps", "StatefulSet"): ("spec.selector", "spec.serviceName"),
     ("apps", "DaemonSet"): ("spec.selector",),
     ("", "Pod"): ("spec.nodeName",),
     ("", "Secret"): ("type",),
+    ("scheduling.k8s.io", "PriorityClass"): ("preemptionPolicy",),
     ("discovery.k8s.io", "EndpointSlice"): ("addressType",),
     ("apiextensions.k8s.io", "CustomResourceDefinition"): ("spec.group", "spec.scope", "spec.names.kind"),
-    ("rbac.authorization.k8s.io", "RoleBinding"): ("roleRef",),
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): ("roleRef",),
 }

@@ -65,6 +65,8 @@ def _first_chunk(store: Store, collection: Collection, watch: Watch) -> tuple[by
         if watch.initial_events_end:
             lines.append(_bookmark(watch.resource, store.version, _INITIAL_EVENTS_END))
         return b"".join(lines), False
+    if watch.version > store.version:
+        return _line("ERROR", orjson.dumps(status.too_new(watch.version, store.version).status)), True
     events = collection.since(watch.version)
     if events is None:
         gone = status.expired(watch.version, collection.compacted).status

@@ -16,8 +16,6 @@ from sandbox.apiserver.replies import Reply
 from sandbox.apiserver.resources import Catalog, Json
 from sandbox.apiserver.storage import Store
 
-PUBLIC_PATHS = frozenset({"/healthz", "/livez", "/readyz", "/version"})
-
 VERSION: Json = {
     "major": "1",
     "minor": "36",
@@ -43,10 +41,13 @@ class WellKnown:
         self._store = store
         self._accounts = accounts
         self._address = address
+        self._documents: dict[str, Reply] = {}
+        self._documented = -1
         self._fixed: dict[tuple[str, str], Callable[[web.BaseRequest], Reply]] = {
             ("GET", "/version"): lambda _: Reply.json(VERSION),
             ("GET", "/api"): self._core,
             ("GET", "/apis"): self._groups,
+            ("GET", "/openapi/v2"): self._openapi_v2,
             ("GET", "/openapi/v3"): lambda _: Reply.json(openapi.index(self._catalog)),
             ("GET", "/debug/requests"): lambda _: Reply.json(self._accounts.request_report()),
             ("GET", "/debug/writes"): self._writes,
@@ -60,7 +61,7 @@ class WellKnown:
         if fixed is not None:
             return fixed(request)
         if request.method != "GET":
-            return None
+            return self._not_read(request, path)
         match path.split("/")[1:]:
             case ["openapi", *_]:
                 return self._openapi(path)
@@ -70,6 +71,15 @@ class WellKnown:
                 return _found(discovery.one_group(self._catalog, group))
             case ["apis", group, version]:
                 return _found(discovery.resource_list(self._catalog, group, version))
+        return None
+
+    def _not_read(self, request: web.BaseRequest, path: str) -> Reply | None:
+        """Another method than GET, which some of these paths do not mind."""
+        match path.split("/")[1:]:
+            case ["version" | "api"] | ["api", _] | ["apis", _, _]:
+                raise status.method_not_allowed()
+            case ["apis"] | ["healthz" | "livez" | "readyz"]:
+                return self._fixed["GET", path](request)
         return None
 
     def _core(self, request: web.BaseRequest) -> Reply:
@@ -87,8 +97,19 @@ class WellKnown:
         return Reply(body=body, content_type=discovery.AGGREGATED_TYPE)
 
     def _openapi(self, path: str) -> Reply:
-        name = path.removeprefix("/openapi/v3/")
-        return _found(openapi.document(self._catalog, name) if name != path else None)
+        """A document is made once for a state of the catalogue: it takes a while, and kubectl asks often."""
+        if self._catalog.revision != self._documented:
+            self._documents, self._documented = {}, self._catalog.revision
+        if path not in self._documents:
+            name = path.removeprefix("/openapi/v3/")
+            document = openapi.document(self._catalog, name) if name != path else None
+            self._documents[path] = _found(document)
+        return self._documents[path]
+
+    def _openapi_v2(self, request: web.BaseRequest) -> Reply:
+        if "protobuf" in request.headers.get("Accept", ""):
+            return Reply(body=openapi.v2_protobuf(), content_type=openapi.PROTOBUF_V2)
+        return Reply.json(openapi.v2())
 
     def _writes(self, request: web.BaseRequest) -> Reply:
         query = request.query

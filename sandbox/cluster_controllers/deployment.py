@@ -201,14 +201,15 @@ class DeploymentController:
             self.queue.add((namespace, name))
         for replica_set, patch in plan.patches.items():
             self._sets.wrote(await self._cluster.patch(REPLICASETS, replica_set, namespace, patch))
+        change: Json = {}
         if plan.revision != revisions.revision_of(deployment):
-            annotation = {"metadata": {"annotations": {revisions.REVISION: str(plan.revision)}}}
-            self._deployments.wrote(await self._cluster.patch(DEPLOYMENTS, name, namespace, annotation))
-        changed = differences(deployment.get("status") or {}, plan.status)
-        if changed:
-            patch = {"status": changed}
+            # It goes with the status: written any other way it would count as a new generation.
+            change["metadata"] = {"annotations": {revisions.REVISION: str(plan.revision)}}
+        if changed := differences(deployment.get("status") or {}, plan.status):
+            change["status"] = changed
+        if change:
             self._deployments.wrote(
-                await self._cluster.patch(DEPLOYMENTS, name, namespace, patch, subresource="status")
+                await self._cluster.patch(DEPLOYMENTS, name, namespace, change, subresource="status")
             )
         for surplus in plan.delete:
             await self._delete(surplus)

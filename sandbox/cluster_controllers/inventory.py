@@ -15,16 +15,21 @@ from shared.informer import Informer, Key
 from shared.resources import (
     CONFIGMAPS,
     CRDS,
+    DAEMONSETS,
     DEPLOYMENTS,
     ENDPOINTSLICES,
     EVENTS,
     HPAS,
     LEASES,
     NAMESPACES,
+    NETWORK_POLICIES,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     REPLICASETS,
+    RESOURCE_QUOTAS,
     SECRETS,
     SERVICES,
+    STATEFULSETS,
     Resource,
 )
 from shared.types.meta import Json
@@ -32,8 +37,10 @@ from shared.types.meta import Json
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
 ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
-DAEMON_SETS = Resource("apps", "v1", "daemonsets", "DaemonSet")
-STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
+CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False)
+ENDPOINTS = Resource("", "v1", "endpoints", "Endpoints")
+LIMIT_RANGES = Resource("", "v1", "limitranges", "LimitRange")
+INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
 
 BUILT_IN = (
     PODS,
@@ -45,11 +52,17 @@ BUILT_IN = (
     SERVICE_ACCOUNTS,
     DEPLOYMENTS,
     REPLICASETS,
-    DAEMON_SETS,
-    STATEFUL_SETS,
+    DAEMONSETS,
+    STATEFULSETS,
     HPAS,
     ENDPOINTSLICES,
     LEASES,
+    ENDPOINTS,
+    LIMIT_RANGES,
+    RESOURCE_QUOTAS,
+    INGRESSES,
+    NETWORK_POLICIES,
+    POD_DISRUPTION_BUDGETS,
     ROLES,
     ROLE_BINDINGS,
 )

@@ -107,7 +107,7 @@ async def _versions(shell: Shell) -> dict[str, str]:
 
 def _success(show: Show, stage: Stage) -> Iterator[str]:
     total = sum(act.users.total for act in show.acts)
-    yield f"All went as the guide tells, and none of {total:,} requests of users failed."
+    yield f"All went as told. None of {total:,} requests of users failed, or got a revision before its turn."
     if stage.keep:
         yield "The sandbox is still up; `pinfeather sandbox up` tells how to use it, `down` ends it."
 

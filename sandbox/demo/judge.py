@@ -17,13 +17,16 @@ def judge(act: Act, pace: Pace) -> tuple[str, ...]:
 def _problems(act: Act, pace: Pace) -> Iterator[str]:
     scenario, users = act.scenario, act.users
     if act.phase is not scenario.ends:
-        yield f"the Canary should have ended {scenario.ends}, and is {act.phase or 'where it was'}"
+        wanted = f"ended {scenario.ends}" if scenario.ends else "stayed where it was"
+        yield f"the Canary should have {wanted}, and is {act.phase or 'where it was'}"
     if missing := _untold(scenario.told, act.events):
         yield f'no event says "{missing}" (in its place among the others)'
     if wrong := _weights(scenario, pace, act.weights):
         yield wrong
     if users.failed:
         yield f"{users.failed} of {users.total} requests of users failed"
+    if users.early:
+        yield f"{users.early} requests of users were answered by a revision before its turn"
     if scenario.serves and set(users.recent) != {scenario.serves}:
         seen = " and ".join(sorted(set(users.recent))) or "none"
         yield f"users should be on version {scenario.serves}, and the last {RECENT} answers came from {seen}"
@@ -39,17 +42,33 @@ def _untold(told: tuple[str, ...], events: list[EventSeen]) -> str:
 
 
 def _weights(scenario: Scenario, pace: Pace, seen: list[WeightSeen]) -> str:
-    """What is wrong with the weights: they rise by the steps, all of them for a promotion, then fall to 0."""
+    """What is wrong with the weights: in each climb they rise by the steps, and fall to 0 after it. The last
+    climb of a promotion takes all steps.
+    """
     weights = tuple(each.weight for each in seen)
-    if not scenario.climbs:
+    if not scenario.turns:
         return f"no weight should have changed, and they were {_listed(weights)}" if weights else ""
-    *climb, last = weights or (0,)
+    climbs = _climbs(weights)
     whole = scenario.ends is Phase.SUCCEEDED
-    steps = pace.steps if whole else pace.steps[: len(climb)]
-    if tuple(climb) == steps and climb and last == 0:
+    if (
+        len(climbs) == len(scenario.turns)
+        and all(climb and climb == pace.steps[: len(climb)] for climb in climbs)
+        and weights[-1] == 0
+        and (not whole or climbs[-1] == pace.steps)
+    ):
         return ""
-    wanted = f"{_listed(steps)} and then 0" if whole else f"steps of {pace.step} and then 0"
-    return f"the canary's weights should have been {wanted}, and were {_listed(weights)}"
+    wanted = [f"steps of {pace.step} and then 0"] * len(scenario.turns)
+    if whole:
+        wanted[-1] = f"{_listed(pace.steps)} and then 0"
+    return f"the canary's weights should have been {', '.join(wanted)}, and were {_listed(weights)}"
+
+
+def _climbs(weights: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The weights between zeros."""
+    climbs: list[tuple[int, ...]] = [()]
+    for weight in weights:
+        climbs[-1:] = [climbs[-1], ()] if weight == 0 else [(*climbs[-1], weight)]
+    return climbs[:-1] if climbs[-1] == () else climbs
 
 
 def _listed(weights: tuple[int, ...]) -> str:

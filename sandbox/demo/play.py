@@ -6,22 +6,39 @@ steps ──► shell      then: wait for the Canary to come to rest, let the la
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from sandbox.demo import gauges, watch
 from sandbox.demo.judge import judge
 from sandbox.demo.pace import Pace
-from sandbox.demo.scenarios import CLEAN_UP, Admit, Load, Quicken, Run, Say, Scenario, Settle
+from sandbox.demo.scenarios import (
+    CLEAN_UP,
+    TURN,
+    Admit,
+    Climb,
+    Load,
+    Quicken,
+    Run,
+    Say,
+    Scenario,
+    Settle,
+    Step,
+    Turn,
+)
 from sandbox.demo.screen import Screen
 from sandbox.demo.shell import CommandFailed, Shell
 from sandbox.demo.show import Act, Kind, Show
 from sandbox.demo.stage import Stage
 from sandbox.demo.users import Users
+from sandbox.demo.view import users_text
 from shared.cluster import Cluster
 from shared.errors import AppError
 from shared.types.status import Phase
 
 PREPARATION = 60.0
 """Seconds for what comes before the first scenario."""
+WARNED = "Warning: "
+"""How kubectl begins a line that came with the API server's answer."""
 AFTERMATH = 5.0
 """Seconds that the last events and answers may take to arrive when a scenario has come to its end."""
 
@@ -74,7 +91,7 @@ class Player:
                 if self.show.phase is not Phase.NONE:
                     self.show.tell(Kind.NOTE, "There is a podinfo from before: starting over.")
                     for command in CLEAN_UP:
-                        await self._type(command)
+                        await self._run(Run(command))
                     await self.show.until(lambda: self.show.phase is Phase.NONE)
         except TimeoutError as error:
             doing = "taking away the podinfo from before" if watching.is_set() else "reading the cluster"
@@ -94,6 +111,8 @@ class Player:
             troubles += map(str, failures.exceptions)
         act.problem = "\n".join((*troubles, *judge(act, self.pace)))
         act.ended = self.show.clock()
+        if act.users.total:
+            self.show.tell(Kind.USERS, users_text(act.users))
         return act
 
     async def _until_rest(self, act: Act) -> None:
@@ -106,22 +125,27 @@ class Player:
                         loads.append(group.create_task(self._load(step)))
                     else:
                         await self._take(step)
-                await self.show.until(lambda: act.at_rest)
+                if act.scenario.ends is not None:
+                    await self.show.until(lambda: act.at_rest)
             finally:
                 for load in loads:
                     load.cancel()
 
-    async def _take(self, step: Say | Run | Admit | Quicken | Settle) -> None:
+    async def _take(self, step: Step) -> None:
         match step:
             case Say(text):
                 self.show.tell(Kind.NOTE, text)
-            case Run(command):
-                await self._type(command)
+            case Run():
+                await self._run(step)
+            case Climb(steps):
+                await self.show.until(lambda: self.show.weight >= steps * self.pace.step)
+            case Turn(version):
+                await self._turn(version)
             case Admit():
                 await self.users.admit()
             case Quicken(metrics):
                 if command := self.pace.quicken(metrics):
-                    await self._type(command)
+                    await self._run(Run(command))
             case Settle():
                 window = self.pace.window
                 self.show.tell(
@@ -129,10 +153,24 @@ class Player:
                 )
                 await asyncio.sleep(window)
 
-    async def _type(self, command: str) -> None:
-        self.show.tell(Kind.COMMAND, command)
-        for line in await self.shell.run(command):
-            self.show.tell(Kind.OUTPUT, line)
+    async def _turn(self, version: str) -> None:
+        act = self.show.act
+        assert act is not None, "a step is part of an act"
+        await self.show.until(lambda: not act.is_early(version))
+        text = TURN.format(version=version, total=act.users.total, had=act.users.by_version[version])
+        self.show.tell(Kind.NOTE, text)
+
+    async def _run(self, step: Run) -> None:
+        self.show.tell(Kind.COMMAND, step.command)
+        run = self.shell.refused if step.refused else self.shell.run
+        lines = await run(step.command)
+        said = Kind.REFUSAL if step.refused else Kind.OUTPUT
+        for line in lines:
+            self.show.tell(Kind.WARNING if line.startswith(WARNED) else said, line)
+        for text in step.says:
+            if not any(fnmatchcase(line, text) for line in lines):
+                missing = (f"$ {step.command}", f'should have said "{text}", and said:', *lines)
+                raise CommandFailed("\n".join(missing))
 
     async def _load(self, load: Load) -> None:
         """Run a load for as long as its scenario goes on; its own output is of no interest."""

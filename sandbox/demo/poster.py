@@ -1,6 +1,6 @@
 """`python -m sandbox.demo.poster docs/demo.svg`: the picture of the live view that the README shows.
 
-A frame of a promotion half-way, with invented numbers, so that it is the same whenever it is drawn.
+A frame of a release half-way, with invented numbers, so that it is the same whenever it is drawn.
 """
 
 import io
@@ -11,33 +11,42 @@ from pathlib import Path
 from rich.console import Console
 
 from sandbox.demo import view
-from sandbox.demo.scenarios import BOOTSTRAP, PROMOTION, SET_IMAGE, STORY
+from sandbox.demo.scenarios import HOLD, SET_IMAGE, STORY, TURN
 from sandbox.demo.show import Gauge, Kind, Show
 from shared.types.status import Phase
 
 WIDTH, HEIGHT = 100, 26
-STEPS = (5, 10, 15, 20, 25, 30)
-ANSWERS = {"4.0.5": 1243, "4.0.6": 205}
+WARNING = (
+    "Warning: Canary test/podinfo holds the new template of podinfo: its pods go on as they are until all "
+    "traffic is on podinfo-primary, then it is analysed"
+)
+STEPS = (5, 10, 15, 20, 25)
+ANSWERS = {"4.0.6": 1402, "4.0.7": 41, "4.0.8": 122}
 
 
 def show() -> Show:
-    """A promotion of which six steps are taken."""
+    """A release that was held, five steps after it had its turn."""
     now = datetime(2026, 11, 22, 20, 14, 2, tzinfo=UTC)
 
     def clock() -> datetime:
         return now
 
     half_way = Show(STORY, clock=clock)
-    half_way.begin(BOOTSTRAP)
+    for scenario in STORY[: STORY.index(HOLD) + 1]:
+        half_way.begin(scenario)
     half_way.feed.clear()
-    half_way.begin(PROMOTION)
-    half_way.tell(Kind.COMMAND, SET_IMAGE + "4.0.6")
+    half_way.see_route(STEPS[1])
+    now += timedelta(seconds=22)
+    half_way.tell(Kind.COMMAND, SET_IMAGE + "4.0.8")
+    half_way.tell(Kind.WARNING, WARNING)
     half_way.tell(Kind.OUTPUT, "deployment.apps/podinfo image updated")
     half_way.see_canary(Phase.PROGRESSING, 0)
-    half_way.see_event("Normal", "New revision detected! Scaling up podinfo.test")
-    now += timedelta(seconds=3)
+    half_way.see_event("Normal", "New revision detected! Restarting analysis for podinfo.test")
+    half_way.see_route(0)
+    now += timedelta(seconds=7)
     half_way.see_event("Normal", "Starting canary analysis for podinfo.test")
-    half_way.see_event("Normal", "Pre-rollout check acceptance-test passed")
+    half_way.see_route(STEPS[0])
+    half_way.tell(Kind.NOTE, TURN.format(version="4.0.8", total=548, had=0))
     for weight in STEPS:
         half_way.see_canary(Phase.PROGRESSING, weight)
         half_way.see_event("Normal", f"Advance podinfo.test canary weight {weight}")

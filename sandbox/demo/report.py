@@ -31,7 +31,7 @@ def _scenario(act: Act, now: datetime) -> dict[str, Any]:
     return {
         "name": act.scenario.name,
         "ok": act.ended is not None and not act.problem,
-        "expected": str(act.scenario.ends),
+        "expected": str(act.scenario.ends or ""),
         "ended": str(act.phase or ""),
         "seconds": round(act.seconds(now), 1),
         "phases": [{"phase": str(each.phase), "at": _time(each.at)} for each in act.phases],
@@ -40,6 +40,7 @@ def _scenario(act: Act, now: datetime) -> dict[str, Any]:
         "requests": {
             "total": users.total,
             "failed": users.failed,
+            "early": users.early,
             "by_status": dict(users.by_status),
             "by_version": dict(users.by_version),
         },

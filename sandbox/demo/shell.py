@@ -18,7 +18,7 @@ GRACE = 2.0
 
 
 class CommandFailed(AppError):
-    """A command of the story did not succeed; the message has what it said."""
+    """A command of the story did not end as it should; the message has what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,20 @@ class Shell:
 
     async def run(self, command: str) -> list[str]:
         """The lines that the command printed. Raises CommandFailed."""
+        code, lines = await self._ended(command)
+        if code:
+            raise CommandFailed("\n".join((f"$ {command}", f"failed with code {code}:", *lines)))
+        return lines
+
+    async def refused(self, command: str) -> list[str]:
+        """The lines that a command printed which must not succeed. Raises CommandFailed."""
+        code, lines = await self._ended(command)
+        if not code:
+            raise CommandFailed("\n".join((f"$ {command}", "should have been refused, and said:", *lines)))
+        return lines
+
+    async def _ended(self, command: str) -> tuple[int | None, list[str]]:
+        """Exit code and output."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *shlex.split(command),
@@ -44,12 +58,7 @@ class Shell:
             output, _ = await process.communicate()
         finally:
             await _end(process)
-        lines = output.decode(errors="replace").splitlines()
-        if process.returncode:
-            raise CommandFailed(
-                "\n".join((f"$ {command}", f"failed with code {process.returncode}:", *lines))
-            )
-        return lines
+        return process.returncode, output.decode(errors="replace").splitlines()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

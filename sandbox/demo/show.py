@@ -28,6 +28,7 @@ class Kind(StrEnum):
     NOTE = "note"
     COMMAND = "command"
     OUTPUT = "output"
+    REFUSAL = "refusal"
     PHASE = "phase"
     EVENT = "event"
     WARNING = "warning"
@@ -70,6 +71,8 @@ class Users:
 
     total: int = 0
     failed: int = 0
+    early: int = 0
+    """Answers of a version before its turn."""
     by_status: Counter[str] = field(default_factory=Counter)
     by_version: Counter[str] = field(default_factory=Counter)
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -112,6 +115,8 @@ class Act:
     weights: list[WeightSeen] = field(default_factory=list)
     events: list[EventSeen] = field(default_factory=list)
     users: Users = field(default_factory=Users)
+    climbs: int = 0
+    """How many times the canary's share of the route has begun to rise from nothing."""
     ended: datetime | None = None
     problem: str = ""
     """Why it did not end as it should; empty if it did, or is still under way."""
@@ -125,6 +130,11 @@ class Act:
     def at_rest(self) -> bool:
         """Whether it has come to an end by itself."""
         return self.phase in RESTING
+
+    def is_early(self, version: str) -> bool:
+        """Whether it is not yet this version's turn to have users."""
+        turns = self.scenario.turns
+        return version in turns and turns.index(version) >= self.climbs
 
     def seconds(self, now: datetime) -> float:
         """How long it took, or has taken by now."""
@@ -146,6 +156,8 @@ class Show:
     acts: list[Act] = field(default_factory=list)
     phase: Phase = Phase.NONE
     weight: int = 0
+    share: int = 0
+    """The canary's weight in the route itself, which is there before the Canary's status tells it."""
     gauges: dict[str, Gauge] = field(default_factory=dict)
     """Of `primary` and `canary`."""
     feed: deque[Line] = field(default_factory=lambda: deque(maxlen=FEED))
@@ -182,6 +194,13 @@ class Show:
             self.tell(Kind.PHASE, str(phase))
         self._changed.set()
 
+    def see_route(self, share: int) -> None:
+        """The canary's weight in the route, as it is now."""
+        if self.act and share and not self.share:
+            self.act.climbs += 1
+        self.share = share
+        self._changed.set()
+
     def see_event(self, kind: str, message: str) -> None:
         """An Event of the Canary; each of its lines is one of its own."""
         for text in message.splitlines():
@@ -193,6 +212,7 @@ class Show:
         """A user got an answer; version is empty where it does not tell."""
         if self.act:
             self.act.users.answered(status, version)
+            self.act.users.early += self.act.is_early(version)
         self._changed.set()
 
     def user_unanswered(self) -> None:

@@ -23,6 +23,7 @@ STYLES = {
     Kind.NOTE: "italic",
     Kind.COMMAND: "bold cyan",
     Kind.OUTPUT: "dim",
+    Kind.REFUSAL: "red",
     Kind.PHASE: "magenta",
     Kind.EVENT: "",
     Kind.WARNING: "yellow",
@@ -33,12 +34,14 @@ MARKS = {
     Kind.NOTE: "i",
     Kind.COMMAND: "$",
     Kind.OUTPUT: " ",
+    Kind.REFUSAL: "x",
     Kind.PHASE: ">",
     Kind.EVENT: "*",
     Kind.WARNING: "!",
     Kind.USERS: "=",
 }
 PHASE_STYLES = {Phase.SUCCEEDED: "bold green", Phase.INITIALIZED: "bold green", Phase.FAILED: "bold red"}
+UNCHANGED = "unchanged"
 HEAD = 13
 """Rows of a frame without its feed."""
 
@@ -152,18 +155,17 @@ def _rows(line: Line, width: int) -> Iterator[Text]:
 
 def summary(acts: Iterable[Act], now: datetime) -> Table:
     """How all went, for the end."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for column in ("scenario", "expected", "ended", "seconds", "users' requests", "failed"):
-        table.add_column(
-            column, justify="right" if column in ("seconds", "users' requests", "failed") else "left"
-        )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in ("scenario", "expected", "ended", "seconds", "requests", "failed", "early"):
+        table.add_column(column, justify="left" if column in ("scenario", "expected", "ended") else "right")
     for act in acts:
         table.add_row(
             act.scenario.name,
-            str(act.scenario.ends),
-            Text(act.phase or "-", style="red" if act.problem or not act.ended else "green"),
+            act.scenario.ends or UNCHANGED,
+            Text(act.phase or UNCHANGED, style="red" if act.problem or not act.ended else "green"),
             f"{act.seconds(now):.1f}",
             f"{act.users.total:,}",
             f"{act.users.failed:,}",
+            f"{act.users.early:,}",
         )
     return table

@@ -1,4 +1,7 @@
-"""Follows the Canary and its Events as they change, and tells the show. Run by `play` for the whole demo."""
+"""Follows the Canary, its route and its Events as they change, and tells the show.
+
+Run by `play` for the whole demo.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +11,8 @@ from sandbox.demo.scenarios import CANARY, NAMESPACE
 from sandbox.demo.show import Show
 from shared.cluster import Cluster
 from shared.informer import Informer, Key
-from shared.resources import CANARIES, EVENTS
+from shared.names import TRAEFIK_GROUPS, canary_name
+from shared.resources import CANARIES, EVENTS, traefik_services
 from shared.types.meta import Json
 from shared.types.status import Phase
 
@@ -49,6 +53,23 @@ def project_event(body: Json) -> EventSeen:
     )
 
 
+def project_route(body: Json) -> int:
+    """The weight that a TraefikService gives the canary."""
+    services = ((body.get("spec") or {}).get("weighted") or {}).get("services") or ()
+    weights = (int(each.get("weight", 1)) for each in services if each["name"] == canary_name(CANARY))
+    return next(weights, 0)
+
+
+def route_listener(show: Show) -> Callable[[Key, int | None, int | None], None]:
+    """An informer's listener that tells the show how its canary is weighted."""
+
+    def changed(key: Key, _: int | None, new: int | None) -> None:
+        if key == (NAMESPACE, CANARY):
+            show.see_route(new or 0)
+
+    return changed
+
+
 def canary_listener(show: Show) -> Callable[[Key, CanarySeen | None, CanarySeen | None], None]:
     """An informer's listener that tells the show where its Canary is."""
 
@@ -76,11 +97,13 @@ async def follow(cluster: Cluster, show: Show, ready: asyncio.Event) -> None:
     """Tell the show of every change from `ready` on; ends by cancellation. Older Events are not told."""
     canaries = Informer(cluster, CANARIES, project_canary, namespace=NAMESPACE)
     events = Informer(cluster, EVENTS, project_event, namespace=NAMESPACE)
+    routes = Informer(cluster, traefik_services(TRAEFIK_GROUPS[0]), project_route, namespace=NAMESPACE)
     canaries.add_listener(canary_listener(show))
+    routes.add_listener(route_listener(show))
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(canaries.run())
-        tasks.create_task(events.run())
-        await canaries.synced.wait()
-        await events.synced.wait()
+        for informer in (canaries, routes, events):
+            tasks.create_task(informer.run())
+        for informer in (canaries, routes, events):
+            await informer.synced.wait()
         events.add_listener(event_listener(show))
         ready.set()

@@ -106,15 +106,20 @@ class ContainerRunner:
         around, spec = self._around, self._spec
         mounts = volumes.mounts(spec, around.pod, around.directory / "volumes")
         found = variables(spec, sources, around.given)
-        found = {name: volumes.rewrite(value, mounts) for name, value in found.items()}
-        command = images.command_line(
-            spec["image"], spec.get("command") or (), spec.get("args") or (), around.recipes
+        # What every container is given, and the programs of images, are paths of the machine already.
+        found |= {
+            name: volumes.rewrite(value, mounts)
+            for name, value in found.items()
+            if around.given.get(name) != value
+        }
+        command, arguments = (
+            volumes.rewrite_all(spec.get(field) or (), mounts) for field in ("command", "args")
         )
+        line = images.command_line(spec["image"], command, arguments, around.recipes)
         directory = around.directory / spec["name"]
         directory.mkdir(parents=True, exist_ok=True)
         log = around.directory / f"{spec['name']}.log"
-        expanded = [volumes.rewrite(expand(part, found), mounts) for part in command]
-        return Launch(expanded, found, directory, log)
+        return Launch([expand(part, found) for part in line], found, directory, log)
 
     async def _run_once(self, launch: Launch) -> int:
         """One life of the container; its exit code."""

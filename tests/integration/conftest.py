@@ -1,14 +1,21 @@
 """Servers that integration tests run against, and the product's connections to them."""
 
+import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from sandbox.apiserver import ApiServer, Config
 from shared.cluster import Cluster
+from tests.integration.api_client import connected
 from tests.integration.real_api_server import RealApiServer, running
 from tests.integration.scripted import Server, write_kubeconfig
+from tests.integration.webhook_receiver import path_of, receiving
+from tests.integration.webhook_stage import Stage
+
+_namespaces = itertools.count()
 
 
 @pytest.fixture
@@ -36,3 +43,23 @@ def real_api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAp
         pytest.skip("KUBEBUILDER_ASSETS does not name a folder with kube-apiserver and etcd")
     with running(Path(assets), tmp_path_factory.mktemp("real-api-server")) as started:
         yield started
+
+
+@pytest.fixture(params=["sandbox", "real"])
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+    """An API server with a namespace of its own, and a webhook beside it."""
+    server = None
+    if request.param == "real":
+        kubeconfig = request.getfixturevalue("real_api_server").kubeconfig
+    else:
+        server = ApiServer(Config(state=tmp_path))
+        await server.start()
+        kubeconfig = tmp_path / "kubeconfig"
+    namespace = f"hooks-{next(_namespaces)}"
+    async with connected(kubeconfig) as client, receiving() as receiver:
+        await client.done("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        yield Stage(client, receiver, namespace)
+        for kind in ("Mutating", "Validating"):
+            await client.send("DELETE", path_of(kind))
+    if server is not None:
+        await server.stop()

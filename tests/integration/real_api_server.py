@@ -40,9 +40,9 @@ def running(assets: Path, folder: Path) -> Iterator[RealApiServer]:
     _write_key(folder / "service-accounts.key")
     with ExitStack() as processes:
         etcd_log = processes.enter_context((folder / "etcd.log").open("wb"))
-        processes.enter_context(_process(_etcd(assets, folder, etcd, peer), etcd_log.fileno()))
+        processes.enter_context(process(_etcd(assets, folder, etcd, peer), etcd_log.fileno()))
         log = processes.enter_context((folder / "kube-apiserver.log").open("wb"))
-        server = processes.enter_context(_process(_apiserver(assets, folder, etcd, port), log.fileno()))
+        server = processes.enter_context(process(_apiserver(assets, folder, etcd, port), log.fileno()))
         url = f"https://127.0.0.1:{port}"
         kubeconfig = _kubeconfig(folder, url, token)
         _wait_until_ready(url, token, folder, server)
@@ -82,7 +82,7 @@ def _apiserver(assets: Path, folder: Path, etcd: int, port: int) -> list[str]:
 
 
 @contextmanager
-def _process(command: list[str], output: int) -> Iterator[subprocess.Popen[bytes]]:
+def process(command: list[str], output: int) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
         try:
             yield process

@@ -80,7 +80,7 @@ async def test_initial_events_end_with_a_bookmark_that_says_so(client: ApiClient
 
 
 async def test_a_watch_ends_at_its_timeout(client: ApiClient) -> None:
-    assert [event async for event in client.watch(CONFIG_MAPS, timeoutSeconds="0.05")] == []
+    assert [event async for event in client.watch(CONFIG_MAPS, timeoutSeconds="1")] == []
 
 
 async def test_a_watcher_that_leaves_is_forgotten(client: ApiClient, server: ApiServer) -> None:
@@ -98,7 +98,7 @@ async def test_a_watch_of_a_table_sends_rows(client: ApiClient) -> None:
     form = "application/json;as=Table;v=v1;g=meta.k8s.io"
     request = {
         "method": "GET",
-        "path": f"{CONFIG_MAPS}?watch=1&timeoutSeconds=0.1",
+        "path": f"{CONFIG_MAPS}?watch=1&timeoutSeconds=1",
         "headers": {"Accept": form},
         "body": None,
     }
@@ -172,7 +172,7 @@ async def test_logs_are_followed_until_the_pod_is_gone(client: ApiClient, tmp_pa
     with file.open("a") as opened:
         opened.write("two\n")
     await asyncio.sleep(0.3)
-    file.unlink()
+    await client.done("DELETE", f"{PODS}/p")
     assert await following == (200, "one\ntwo\n")
 
 

@@ -1,11 +1,16 @@
-"""The generated CRDs on a real kube-apiserver: taken, structural, and telling people what is wrong."""
+"""The generated CRDs on a real kube-apiserver: taken, structural, and telling people what is wrong.
+
+The sandbox's server has to say the same.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.apiserver import ApiServer, Config
 from shared.cluster import Cluster, PatchType
 from shared.crd import crds
 from shared.errors import Invalid
@@ -20,9 +25,21 @@ ESTABLISHED_WITHIN = 200
 """Looks, a tenth of a second apart."""
 
 
+@pytest.fixture(params=["sandbox", "real"])
+async def kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Path]:
+    if request.param == "real":
+        real: RealApiServer = request.getfixturevalue("real_api_server")
+        yield real.kubeconfig
+        return
+    server = ApiServer(Config(state=tmp_path))
+    await server.start()
+    yield tmp_path / "kubeconfig"
+    await server.stop()
+
+
 @pytest.fixture
-async def cluster(real_api_server: RealApiServer) -> AsyncIterator[Cluster]:
-    async with await Cluster.connect(real_api_server.kubeconfig) as connected:
+async def cluster(kubeconfig: Path) -> AsyncIterator[Cluster]:
+    async with await Cluster.connect(kubeconfig) as connected:
         for crd in crds():
             await connected.patch(CRDS, crd["metadata"]["name"], None, crd, patch=PatchType.APPLY, force=True)
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}

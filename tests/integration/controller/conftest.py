@@ -78,12 +78,12 @@ async def kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
     """An API server with our CRDs and Traefik's."""
     if request.param == "real":
         real: RealApiServer = request.getfixturevalue("real_api_server")
-        await _install(real.kubeconfig)
+        await installed(real.kubeconfig)
         yield real.kubeconfig
         return
     server = ApiServer(Config(state=tmp_path / "apiserver"))
     await server.start()
-    await _install(tmp_path / "apiserver/kubeconfig")
+    await installed(tmp_path / "apiserver/kubeconfig")
     yield tmp_path / "apiserver/kubeconfig"
     await server.stop()
 
@@ -107,7 +107,8 @@ async def stage(kubeconfig: Path, scripted_outside: Server, tmp_path: Path) -> A
             yield Stage(made, kubeconfig, metrics, scripted_outside)
 
 
-async def _install(kubeconfig: Path) -> None:
+async def installed(kubeconfig: Path) -> None:
+    """Have our CRDs and Traefik's there."""
     async with await Cluster.connect(kubeconfig) as cluster:
         for crd in (*objects.our_crds(), objects.traefik_crd()):
             await install(cluster, crd)

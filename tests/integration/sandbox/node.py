@@ -6,13 +6,14 @@ It is the sandbox's own server alone: a real one refuses EndpointSlices with loo
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox.apiserver import ApiServer, Config
 from sandbox.cluster_controllers.running import ClusterControllers
+from sandbox.connections import Connections
 from sandbox.kubelet.kubelet import Kubelet, KubeletSettings
 from shared.cluster import Cluster
 from shared.informer import Informer
@@ -122,11 +123,13 @@ async def running(state: Path) -> AsyncIterator[Node]:
     await server.start()
     # Tests that run side by side, and a sandbox beside them, must not share addresses.
     network = f"127.{64 + os.getpid() % 64}.{os.getpid() // 64 % 256}.0/24"
-    async with await Cluster.connect(state / "kubeconfig") as cluster:
-        kubelet = Kubelet(
-            cluster, KubeletSettings(state, network=network, first_backoff=0.3, stop_seconds=0.5)
+    async with AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(await Cluster.connect(state / "kubeconfig"))
+        connections = Connections(server, state / "parts", stack)
+        kubelet = await connections.kubelet(
+            KubeletSettings(state, network=network, first_backoff=0.3, stop_seconds=0.5)
         )
-        controllers = ClusterControllers(cluster)
+        controllers = await connections.controllers()
         caches = {resource: Informer(cluster, resource, lambda obj: obj) for resource in WATCHED}
         parts: list[Kubelet | ClusterControllers | Informer[Json]] = [kubelet, controllers, *caches.values()]
         tasks = [asyncio.create_task(each.run()) for each in parts]

@@ -166,6 +166,29 @@ async def test_configuration_reaches_the_process(node: Node) -> None:
     assert log.read_text() == f"hello hello {pod['metadata']['name']}\n"
 
 
+async def test_what_each_container_is_given_is_of_the_machine_and_what_its_pod_says_of_its_volumes(
+    node: Node,
+) -> None:
+    deployment = _podinfo_with(
+        {
+            "command": ["bash", "-c", 'echo "$PATH $FOLDER /usr/y"; exec sleep 1000'],
+            "env": [{"name": "FOLDER", "value": "/usr/x"}],
+            "volumeMounts": [{"name": "empty", "mountPath": "/usr"}],
+        }
+    )
+    del deployment["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]
+    deployment["spec"]["template"]["spec"]["volumes"] = [{"name": "empty", "emptyDir": {}}]
+    await node.cluster.create(DEPLOYMENTS, deployment)
+    await node.until(node.pods)
+    (pod,) = node.pods()
+    folder = node.state / "pods" / pod["metadata"]["uid"]
+    log, volume = folder / "podinfod.log", folder / "volumes" / "empty"
+    await eventually(lambda: log.exists() and log.read_text())
+    path, *told = log.read_text().split()
+    assert "/usr/bin" in path.split(":")
+    assert told == [f"{volume}/x", f"{volume}/y"]
+
+
 async def test_deleting_a_deployment_deletes_all_that_it_made(node: Node) -> None:
     await node.deploy("6.0.1", replicas=2)
     await node.until(node.rolled_out)

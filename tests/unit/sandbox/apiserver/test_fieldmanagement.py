@@ -67,17 +67,18 @@ def test_paths_read_as_people_write_them() -> None:
     key = 'k:{"name":"app"}'
     fields = {"f:spec": {"f:containers": {key: {".": {}, "f:image": {}}}}, "f:set": {'v:"x"': {}}}
     assert list(fieldsets.paths(fields)) == [
+        '.set[="x"]',
         '.spec.containers[name="app"]',
         '.spec.containers[name="app"].image',
-        '.set[="x"]',
     ]
 
 
 def test_a_writer_takes_what_it_changes_from_its_owner() -> None:
     old = {"metadata": {}, "spec": {"replicas": 1, "paused": True}}
-    owned = track_update({"metadata": {}}, old, SCHEMA, author("first", "Update"))
+    owned = track_update({"metadata": {}}, old, SCHEMA, author("first", "Update"), [])
     new = {"metadata": {}, "spec": {"replicas": 2, "paused": True}}
-    after = track_update(managed(old, owned), new, SCHEMA, author("second", "Update", "2026-01-02T00:00:00Z"))
+    second = author("second", "Update", "2026-01-02T00:00:00Z")
+    after = track_update(managed(old, owned), new, SCHEMA, second, owned)
     assert {entry["manager"]: entry["fieldsV1"] for entry in after} == {
         "first": {"f:spec": {".": {}, "f:paused": {}}},
         "second": {"f:spec": {"f:replicas": {}}},
@@ -86,10 +87,11 @@ def test_a_writer_takes_what_it_changes_from_its_owner() -> None:
 
 def test_the_time_of_an_owner_stays_while_it_owns_the_same() -> None:
     old = {"metadata": {}, "spec": {"replicas": 1}}
-    owned = track_update({"metadata": {}}, old, SCHEMA, author("me", "Update"))
+    owned = track_update({"metadata": {}}, old, SCHEMA, author("me", "Update"), [])
     later = author("me", "Update", "2026-01-02T00:00:00Z")
     assert (
-        track_update(managed(old, owned), {"metadata": {}, "spec": {"replicas": 2}}, SCHEMA, later) == owned
+        track_update(managed(old, owned), {"metadata": {}, "spec": {"replicas": 2}}, SCHEMA, later, owned)
+        == owned
     )
 
 
@@ -116,7 +118,7 @@ def test_an_item_that_is_no_longer_applied_goes_unless_another_applies_it_too() 
 
 def test_several_conflicts_are_listed_by_manager() -> None:
     old = {"metadata": {}, "spec": {"replicas": 1, "paused": True}}
-    owned = track_update({"metadata": {}}, old, SCHEMA, author("kubectl", "Update"))
+    owned = track_update({"metadata": {}}, old, SCHEMA, author("kubectl", "Update"), [])
     config = {"metadata": {}, "spec": {"replicas": 2, "paused": False}}
     with pytest.raises(ApiError) as refused:
         apply(managed(old, owned), config, SCHEMA, author("me"), force=False)
@@ -129,7 +131,7 @@ def test_several_conflicts_are_listed_by_manager() -> None:
 
 def test_applying_what_is_there_already_shares_it() -> None:
     old = {"metadata": {}, "spec": {"replicas": 1}}
-    owned = track_update({"metadata": {}}, old, SCHEMA, author("kubectl", "Update"))
+    owned = track_update({"metadata": {}}, old, SCHEMA, author("kubectl", "Update"), [])
     applied = apply(managed(old, owned), old, SCHEMA, author("me"), force=False)
     owners = {e["manager"] for e in applied.managed_fields if "f:replicas" in e["fieldsV1"]["f:spec"]}
     assert owners == {"kubectl", "me"}

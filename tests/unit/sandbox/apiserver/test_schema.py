@@ -34,9 +34,12 @@ def test_nulls_and_empty_lists_of_built_in_kinds_count_as_absent() -> None:
 @pytest.mark.parametrize(
     ("obj", "complaint"),
     [
-        ({"spec": {"replicas": "2"}}, "string into Go struct field .spec.replicas of type int32"),
-        ({"spec": {"paused": 1}}, "integer into Go struct field .spec.paused of type bool"),
-        ({"spec": []}, "array into Go struct field .spec of type object"),
+        (
+            {"spec": {"replicas": "2"}},
+            "string into Go struct field DeploymentSpec.spec.replicas of type int32",
+        ),
+        ({"spec": {"paused": 1}}, "number into Go struct field DeploymentSpec.spec.paused of type bool"),
+        ({"spec": []}, "array into Go struct field Deployment.spec of type v1.DeploymentSpec"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_for_built_in_kinds(obj: Json, complaint: str) -> None:

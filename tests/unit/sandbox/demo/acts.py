@@ -33,8 +33,10 @@ def played(scenario: Scenario, weights: tuple[int, ...]) -> Act:
     for text in scenario.told:
         show.see_event("Normal", text.replace("*", "7"))
     for weight in weights:
+        show.see_route(weight)
         show.see_canary(Phase.PROGRESSING, weight)
-    show.see_canary(scenario.ends, 0)
+    if scenario.ends is not None:
+        show.see_canary(scenario.ends, 0)
     for _ in range(RECENT):
         show.user_answered(200, scenario.serves)
     return act

@@ -11,6 +11,7 @@ from tests.unit.sandbox.demo.acts import NOON, show_of
 
 def _ended(show: Show, problem: str = "") -> None:
     act = show.begin(PROMOTION)
+    show.see_route(10)
     show.see_canary(Phase.PROGRESSING, 10)
     show.see_event("Normal", "Advance podinfo.test canary weight 10")
     show.user_answered(200, "4.0.6")
@@ -35,6 +36,7 @@ def test_a_report_has_each_scenario_with_what_was_seen_in_it() -> None:
     assert scenario.pop("requests") == {
         "total": 1,
         "failed": 0,
+        "early": 0,
         "by_status": {"200": 1},
         "by_version": {"4.0.6": 1},
     }

@@ -2,9 +2,20 @@
 
 import asyncio
 
+import pytest
+
 from sandbox.demo.scenarios import BOOTSTRAP, PROMOTION
 from sandbox.demo.show import NO_ANSWER, Kind, Line
-from sandbox.demo.watch import EventSeen, canary_listener, event_listener, project_canary, project_event
+from sandbox.demo.watch import (
+    EventSeen,
+    canary_listener,
+    event_listener,
+    project_canary,
+    project_event,
+    project_route,
+    route_listener,
+)
+from shared.types.meta import Json
 from shared.types.status import Phase
 from tests.unit.sandbox.demo.acts import show_of
 
@@ -78,6 +89,31 @@ def test_a_canary_without_status_has_no_phase() -> None:
 def _event(count: int, name: str = "podinfo") -> EventSeen:
     involved = {"kind": "Canary", "name": name}
     return project_event({"involvedObject": involved, "type": "Normal", "message": "Advance", "count": count})
+
+
+@pytest.mark.parametrize(
+    ("services", "share"),
+    [
+        ([{"name": "podinfo-primary", "weight": 80}, {"name": "podinfo-canary", "weight": 20}], 20),
+        ([{"name": "podinfo-primary", "weight": 100}], 0),
+        ([{"name": "podinfo-canary"}], 1),
+    ],
+)
+def test_the_canarys_share_is_read_from_the_route(services: list[Json], share: int) -> None:
+    assert project_route({"spec": {"weighted": {"services": services}}}) == share
+
+
+def test_the_share_is_that_of_the_route_named_as_the_application() -> None:
+    show = show_of(PROMOTION)
+    act = show.begin(PROMOTION)
+    changed = route_listener(show)
+    changed(("test", "backend"), None, 10)
+    assert (show.share, act.climbs) == (0, 0)
+    changed(("test", "podinfo"), 0, 10)
+    changed(("test", "podinfo"), 10, 20)
+    assert (show.share, act.climbs) == (20, 1)
+    changed(("test", "podinfo"), 20, None)
+    assert show.share == 0
 
 
 def test_an_event_that_is_counted_up_is_told_again() -> None:

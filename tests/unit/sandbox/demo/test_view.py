@@ -31,13 +31,13 @@ def test_a_frame_has_exactly_its_size(width: int, height: int) -> None:
 def test_a_frame_shows_phase_weight_gauges_and_users() -> None:
     text = "\n".join(_drawn(poster.show(), 80, 24))
     for shown in (
-        "2 of 4 ─ promotion ─ 1:03",
+        "4 of 7 ─ hold ─ 1:19",
         "Progressing",
-        "primary  70 %",
-        "30 % canary",
+        "primary  75 %",
+        "25 % canary",
         "100.00 %       5 ms",
-        "1,448 requests  0 failed   4.0.5: 1,243   4.0.6: 205",
-        "20:14:55 * Advance podinfo.test canary weight 30",
+        "1,565 requests  0 failed   4.0.6: 1,402   4.0.7: 41   4.0.8: 122",
+        "20:15:11 * Advance podinfo.test canary weight 25",
     ):
         assert shown in text
 
