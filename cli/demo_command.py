@@ -9,7 +9,9 @@ from shared.settings import environment
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
-    demo = commands.add_parser("demo", help="play a promotion and two rollbacks in the sandbox")
+    demo = commands.add_parser(
+        "demo", help="play refusals, a promotion, a hold and two rollbacks in the sandbox"
+    )
     demo.add_argument("--fast", action="store_true", help="short intervals: all of it in under two minutes")
     demo.add_argument("--json", type=Path, metavar="FILE", help="write a report of what happened")
     demo.add_argument("--keep", action="store_true", help="leave the sandbox up")

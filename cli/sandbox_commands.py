@@ -14,7 +14,7 @@ from sandbox.state import Folder, Stage, State, default_root
 from shared.errors import ConfigError
 from shared.settings import environment
 
-ADDONS = ("controller", "loadtester", "prometheus", "traefik")
+ADDONS = ("admission", "controller", "loadtester", "prometheus", "traefik")
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from sandbox.addons import ADDONS, install, product, wait_until_ready
 from sandbox.apiserver import ApiServer, Config
-from sandbox.apiserver.auth import service_account
+from sandbox.apiserver.access.tokens import service_account
 from sandbox.connections import Connections
 from sandbox.directory import Directory, project_service, project_slice
 from sandbox.kubelet import images
