@@ -8,7 +8,7 @@ import contextlib
 from pathlib import Path
 
 from sandbox.apiserver import ApiServer
-from sandbox.apiserver.auth import service_account, system_user
+from sandbox.apiserver.access.tokens import service_account, system_user
 from sandbox.apiserver.requests import User
 from sandbox.cluster_controllers.running import ACCOUNTS, ClusterControllers
 from sandbox.kubelet.kubelet import Kubelet, KubeletSettings

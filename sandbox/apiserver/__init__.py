@@ -1,27 +1,24 @@
 """An API server in memory that real Kubernetes clients accept.
 
-    server.py (HTTP) -> gate.py: auth.py (who?), access.py (what?), rbac.py (may they? roles: bootstrap.py)
+    server.py (HTTP) -> access/ (who, and may they?)
                      -> faults.py, for tests
                      -> wellknown.py (discovery.py, openapi.py, health)
                      -> requests.py (Call) -> handlers.py (verbs) -> replies.py (JSON, tables.py, columns.py)
                                                  │
-            listing.py, watching.py ◄────────────┼──► subresources.py, reviews.py, patching.py (patch.py)
+            listing.py, watching.py ◄────────────┼──► subresources.py, patching.py (patch.py), access/
                               │                  ▼
                               │            operations.py: schema.py -> defaults.py -> lifecycle.py
                               │                  │        -> fieldmanagement.py (fieldsets.py)
-                              │                  │        -> admission.py: mutate
-                              │                  │        -> validation.py (rbac_, webhook_validation.py)
+                              │                  │        -> admission/: mutate
+                              │                  │        -> preconditions.py -> validation.py
                               │                  │        -> schema_validation.py (schema_rules.py: cel.py)
-                              │                  │        -> escalation.py -> admission.py: validate
+                              │                  │        -> access/ (escalation) -> admission/: validate
                               │                  │        -> definitions.py (crds.py)
                               ▼                  ▼
                            storage.py: collections, history, subscriptions; expiry.py
 
     a request's parts: options.py (query), bodies.py -> documents.py, json_words.py, protobuf.py
                        selectors.py -> label_selectors.py
-
-    admission.py -> webhooks.py (which?) -> webhook_reviews.py -> webhook_calls.py (webhook_failures.py)
-                 -> webhook_patch.py
 
     validation.py -> naming.py, and a *_validation.py for each family of kinds; notices.py: Warnings
     patching.py -> patch.py, typed.py (apply); gotypes.py, quantities.py: what decoding says and stores

@@ -1,6 +1,6 @@
 """Expressions in CEL: compiled once, evaluated with the API server's words for what goes wrong.
 
-Used for the match conditions of webhooks (`webhooks.py`) and the rules in the schemas of CRDs
+Used for the match conditions of webhooks (`admission/webhooks.py`) and the rules in the schemas of CRDs
 (`schema_rules.py`). The compiler of the library has no types, so what Kubernetes' finds by them (a field that
 a schema does not have, a comparison of a number with a string) shows only when it is evaluated; optional
 types (`.?`) and Kubernetes' own functions for quantities, URLs and addresses are not there.

@@ -17,7 +17,7 @@ import orjson
 from aiohttp import web
 
 from sandbox.apiserver import status
-from sandbox.apiserver.access import Access
+from sandbox.apiserver.access.attributes import Access
 from sandbox.apiserver.replies import Reply
 from sandbox.apiserver.requests import User
 from sandbox.apiserver.resources import Json

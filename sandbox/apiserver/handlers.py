@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from sandbox.apiserver import decoding, listing, notices, options, replies, selectors, status, watching
+from sandbox.apiserver.access.reviews import Reviews
 from sandbox.apiserver.bodies import parse_body
 from sandbox.apiserver.decoding import check_place
 from sandbox.apiserver.lifecycle import DeleteOptions
@@ -17,7 +18,6 @@ from sandbox.apiserver.patching import Patcher
 from sandbox.apiserver.replies import Presenter, Reply
 from sandbox.apiserver.requests import Call, is_set
 from sandbox.apiserver.resources import Catalog, Json
-from sandbox.apiserver.reviews import Reviews
 from sandbox.apiserver.status import FieldError
 from sandbox.apiserver.storage import Entry, Store
 from sandbox.apiserver.subresources import Subresources

@@ -229,3 +229,12 @@ def is_released(obj: Json) -> bool:
     if obj.get("kind") == "Namespace":
         return not obj.get("spec", {}).get("finalizers")
     return not metadata.get("deletionGracePeriodSeconds")
+
+
+def is_same(old: Json, new: Json) -> bool:
+    """Whether a write changes nothing but, perhaps, who owns it."""
+    if any(old.get(name) != new.get(name) for name in old.keys() | new.keys() if name != "metadata"):
+        return False
+    before, after = old["metadata"], new["metadata"]
+    names = (before.keys() | after.keys()) - {"managedFields", "resourceVersion"}
+    return all(before.get(name) == after.get(name) for name in names)

@@ -43,9 +43,7 @@ def _waiting_for(pod: Json, container: str) -> str:
     return next((str(state.get("waiting", {}).get("reason", "")) for state in states), "")
 
 
-async def _chunks(
-    path: Path, *, follow: Callable[[], bool] | None, tail: int | None
-) -> AsyncIterator[bytes]:
+async def _chunks(path: Path, *, follow: Callable[[], bool] | None, tail: int | None) -> AsyncIterator[bytes]:
     """Reads are small and local: worth no thread."""
     with path.open("rb") as file:
         if tail is not None:

@@ -25,21 +25,20 @@ from sandbox.apiserver import (
     validation,
 )
 from sandbox.apiserver.addresses import ServiceAddresses
-from sandbox.apiserver.admission import Admission
+from sandbox.apiserver.admission.chain import Admission
+from sandbox.apiserver.admission.priorities import Priorities
+from sandbox.apiserver.admission.webhooks import Attributes
 from sandbox.apiserver.builtin_schema import empty_of
 from sandbox.apiserver.decoding import Refuse, schema_of
 from sandbox.apiserver.definitions import Definitions, is_definition
 from sandbox.apiserver.fieldmanagement import Author
 from sandbox.apiserver.lifecycle import DeleteOptions
-from sandbox.apiserver.priorities import Priorities
 from sandbox.apiserver.requests import Call
 from sandbox.apiserver.resources import Catalog, Json, ResourceType
 from sandbox.apiserver.schema import apply_defaults
 from sandbox.apiserver.storage import Entry, Key, Store, fresh
-from sandbox.apiserver.webhooks import Attributes
 
 _EMPTY_CUSTOM: Json = {"metadata": {}}
-
 
 Guard = Callable[[Attributes], None]
 """Refuses a write by raising an ApiError, before webhooks are asked whether they agree to it."""
@@ -157,7 +156,7 @@ class Operations:
         preconditions.check_update(call, storage, old, obj)
         lifecycle.prepare_update(storage, old, obj, call.target.subresource)
         owners = self._owners(call, (old, obj), claims) if applied is None else applied
-        unchanged = _same(old, obj) and owners == before
+        unchanged = lifecycle.is_same(old, obj) and owners == before
         _own(obj, owners)
         if not unchanged:
             self._validate(call.target.resource, storage, obj, old)
@@ -220,16 +219,7 @@ class Operations:
         space = self._store.collection(namespaces.storage).get(("", target.namespace))
         if space is None:
             raise status.not_found(namespaces, target.namespace)
-        if "deletionTimestamp" in space.obj["metadata"]:
-            why = (
-                f"unable to create new content in namespace {target.namespace} because it is being terminated"
-            )
-            cause = {
-                "reason": "NamespaceTerminating",
-                "message": f"namespace {target.namespace} is being terminated",
-            }
-            cause["field"] = "metadata.namespace"
-            raise status.forbidden(target.resource, metadata.get("name", ""), why, [cause])
+        preconditions.check_namespace(target.resource, metadata.get("name", ""), space)
         return target.namespace, metadata.get("name", "")
 
     def _set_defaults(self, storage: ResourceType, obj: Json) -> None:
@@ -301,12 +291,3 @@ def _own(obj: Json, owners: list[Json]) -> None:
         obj["metadata"]["managedFields"] = owners
     else:
         obj["metadata"].pop("managedFields", None)
-
-
-def _same(old: Json, new: Json) -> bool:
-    """Whether a write changes nothing but, perhaps, who owns it."""
-    if any(old.get(name) != new.get(name) for name in old.keys() | new.keys() if name != "metadata"):
-        return False
-    before, after = old["metadata"], new["metadata"]
-    names = (before.keys() | after.keys()) - {"managedFields", "resourceVersion"}
-    return all(before.get(name) == after.get(name) for name in names)

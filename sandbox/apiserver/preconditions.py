@@ -10,6 +10,21 @@ from sandbox.apiserver.resources import Json, ResourceType
 from sandbox.apiserver.storage import Entry
 
 
+def check_namespace(resource: ResourceType, name: str, space: Entry) -> None:
+    """That a namespace takes a new object. Raises an ApiError (403) where it is going away."""
+    metadata = space.obj["metadata"]
+    if "deletionTimestamp" not in metadata:
+        return
+    going = "being terminated"
+    why = f"unable to create new content in namespace {metadata['name']} because it is {going}"
+    cause = {
+        "reason": "NamespaceTerminating",
+        "message": f"namespace {metadata['name']} is {going}",
+        "field": "metadata.namespace",
+    }
+    raise status.forbidden(resource, name, why, [cause])
+
+
 def check_update(call: Call, storage: ResourceType, old: Json, new: Json) -> None:
     """The uid and resourceVersion that an update brings. Raises an ApiError (409, 422)."""
     before, after, resource = old["metadata"], new["metadata"], call.target.resource
@@ -43,7 +58,6 @@ def check_delete(resource: ResourceType, current: Entry, options: DeleteOptions)
         if wanted and wanted != actual:
             why = (
                 f"the {label} in the precondition ({wanted}) does not match the {label} in record ({actual})."
-                " "
-                "The object might have been deleted and then recreated"
+                " The object might have been deleted and then recreated"
             )
             raise status.conflict(resource, current.key[1], why)

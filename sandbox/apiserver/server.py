@@ -18,26 +18,27 @@ from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
 
-from sandbox.apiserver import bootstrap, faults, status, warning_headers
-from sandbox.apiserver.access import access_of
+from sandbox.apiserver import faults, status, warning_headers
+from sandbox.apiserver.access import bootstrap
+from sandbox.apiserver.access.attributes import access_of
+from sandbox.apiserver.access.escalation import Escalation
+from sandbox.apiserver.access.gate import Gate
+from sandbox.apiserver.access.rbac import GROUP as RBAC
+from sandbox.apiserver.access.rbac import Authorizer
+from sandbox.apiserver.access.reviews import Reviews
+from sandbox.apiserver.access.tokens import ADMIN, Tokens
 from sandbox.apiserver.accounting import Accounts
-from sandbox.apiserver.admission import Admission
-from sandbox.apiserver.auth import ADMIN, Tokens
+from sandbox.apiserver.admission.chain import Admission
+from sandbox.apiserver.admission.priorities import system_classes
 from sandbox.apiserver.credentials import Credentials, write_kubeconfig
-from sandbox.apiserver.escalation import Escalation
 from sandbox.apiserver.expiry import Expiry
 from sandbox.apiserver.faults import Client, Faults, Watches
-from sandbox.apiserver.gate import Gate
 from sandbox.apiserver.handlers import Handlers, Parts
 from sandbox.apiserver.logs import LogFiles
 from sandbox.apiserver.operations import Operations
-from sandbox.apiserver.priorities import system_classes
-from sandbox.apiserver.rbac import GROUP as RBAC
-from sandbox.apiserver.rbac import Authorizer
 from sandbox.apiserver.replies import Reply
 from sandbox.apiserver.requests import Call, User, media_type, parse_path
 from sandbox.apiserver.resources import Catalog
-from sandbox.apiserver.reviews import Reviews
 from sandbox.apiserver.status import ApiError
 from sandbox.apiserver.storage import Entry, Store
 from sandbox.apiserver.subresources import Subresources

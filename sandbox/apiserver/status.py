@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.apiserver.access import Access
+from sandbox.apiserver.access.attributes import Access
 from sandbox.apiserver.resources import Json, ResourceType
 
 _INCONSISTENT = (

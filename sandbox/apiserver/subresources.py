@@ -12,7 +12,7 @@ from typing import Protocol
 import orjson
 
 from sandbox.apiserver import decoding, options, status
-from sandbox.apiserver.auth import AUDIENCE, Tokens, service_account
+from sandbox.apiserver.access.tokens import AUDIENCE, Tokens, service_account
 from sandbox.apiserver.bodies import parse_body
 from sandbox.apiserver.lifecycle import timestamp
 from sandbox.apiserver.operations import Operations

@@ -16,11 +16,11 @@ from sandbox.apiserver import (
     object_validation,
     pod_validation,
     quota_validation,
-    rbac_validation,
     service_validation,
-    webhook_validation,
     workload_validation,
 )
+from sandbox.apiserver.access import rbac_validation
+from sandbox.apiserver.admission import configurations
 from sandbox.apiserver.resources import Json, ResourceType
 from sandbox.apiserver.status import FieldError
 
@@ -140,7 +140,7 @@ _CHECKS: dict[tuple[str, str], Callable[[Json], Iterator[FieldError]]] = {
     ("policy", "PodDisruptionBudget"): object_validation.check_budget,
     ("scheduling.k8s.io", "PriorityClass"): object_validation.check_priority_class,
     **rbac_validation.CHECKS,
-    **webhook_validation.CHECKS,
+    **configurations.CHECKS,
 }
 _CHANGES: dict[tuple[str, str], Callable[[Json, Json], Iterator[FieldError]]] = {
     ("", "ConfigMap"): object_validation.check_frozen,

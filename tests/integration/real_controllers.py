@@ -13,17 +13,19 @@ from tests.integration.real_api_server import RealApiServer, process, running
 BINARY = "kube-controller-manager"
 _CONTROLLERS = (
     "deployment-controller", "replicaset-controller", "garbage-collector-controller", "namespace-controller",
+    "serviceaccount-controller", "root-ca-certificate-publisher-controller",
 )  # fmt: skip
 
 
 @contextmanager
 def controlled(assets: Path, folder: Path) -> Iterator[RealApiServer]:
-    """An API server with the controllers that a Deployment needs; ended with the block."""
+    """An API server with the controllers that a Deployment and a namespace need; ended with the block."""
     with running(assets, folder) as server, (folder / f"{BINARY}.log").open("wb") as log:
         command = [
             str(assets / BINARY),
             f"--kubeconfig={server.kubeconfig}",
             f"--controllers={','.join(_CONTROLLERS)}",
+            f"--root-ca-file={folder / 'certs/apiserver.crt'}",
             "--leader-elect=false",
             "--secure-port=0",
         ]

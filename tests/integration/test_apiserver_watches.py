@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.apiserver import ApiServer, Config
-from sandbox.apiserver.auth import service_account
+from sandbox.apiserver.access.tokens import service_account
 from tests.integration.api_client import MERGE, ApiClient, Json, connected
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"

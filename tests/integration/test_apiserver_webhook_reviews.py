@@ -6,8 +6,6 @@ Runs against the sandbox's server, and a real one where there is one.
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,13 @@ import pytest
 
 from sandbox.apiserver import ApiServer, Config
 from tests.integration.api_client import MERGE, ApiClient, connected
+from tests.integration.kubectl.command import BINARY, Kubectl
 from tests.integration.webhook_receiver import Json, answering, deny, patching, path_of, receiving, rule
 from tests.integration.webhook_stage import Stage
 
-KUBECTL = Path(sys.executable).with_name("kubectl")
 RECORDINGS = Path(__file__).parents[3] / "shared/recordings/admission-reviews"
 pytestmark = [
-    pytest.mark.skipif(not KUBECTL.exists(), reason="kubectl is not installed beside this Python"),
+    pytest.mark.skipif(not BINARY.exists(), reason="kubectl is not installed beside this Python"),
     pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings at {RECORDINGS}"),
     pytest.mark.timeout(120),
 ]
@@ -38,27 +36,6 @@ def recorded(number: int) -> Json:
     (found,) = RECORDINGS.glob(f"{number:02}-*.json")
     request: Json = json.loads(found.read_text())["request"]
     return request
-
-
-class Kubectl:
-    """Runs kubectl with a kubeconfig, and a home of its own."""
-
-    def __init__(self, kubeconfig: Path, home: Path) -> None:
-        self._environment = {"KUBECONFIG": str(kubeconfig), "HOME": str(home), "PATH": os.environ["PATH"]}
-
-    async def __call__(self, *arguments: str, stdin: Any = None) -> None:
-        process = await asyncio.create_subprocess_exec(
-            str(KUBECTL),
-            "-n",
-            NAMESPACE,
-            *arguments,
-            env=self._environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate(json.dumps(stdin).encode() if stdin else None)
-        assert process.returncode == 0, output.decode()
 
 
 class Scene:
@@ -171,7 +148,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         )
         await stage.register("Validating", stage.webhook("/validate", watched))
         await stage.register("Mutating", stage.webhook("/mutate", watched))
-        yield Scene(stage, Kubectl(kubeconfig, tmp_path))
+        yield Scene(stage, Kubectl(kubeconfig, NAMESPACE, tmp_path))
         for kind in ("Mutating", "Validating"):
             await client.send("DELETE", path_of(kind))
     if server is not None:
@@ -219,12 +196,12 @@ async def label(scene: Scene) -> None:
     await scene.kubectl("label", "deployment/podinfo", "team=a", "--overwrite")
 
 
-def manifest(image: str) -> Json:
+def manifest(image: str) -> str:
     annotation = recorded(21)["object"]["metadata"]["annotations"]
     applied: Json = json.loads(annotation["kubectl.kubernetes.io/last-applied-configuration"])
     del applied["metadata"]["annotations"]
     applied["spec"]["template"]["spec"]["containers"][0]["image"] = image
-    return applied
+    return json.dumps(applied)
 
 
 async def apply_server_side(scene: Scene) -> None:

@@ -36,8 +36,8 @@ from shared.resources import (
     Resource,
 )
 from shared.types.meta import Json
+from tests.integration.kubectl.command import BINARY, Kubectl
 from tests.integration.real_api_server import RealApiServer
-from tests.integration.test_apiserver_kubectl import KUBECTL, Kubectl
 from tests.unit.shared.wire_objects import canary
 from tests.waiting import POLL
 
@@ -49,7 +49,7 @@ SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 REGISTERED_WITHIN = 200
 """Looks, a tenth of a second apart."""
 _numbers = itertools.count(1)
-pytestmark = pytest.mark.skipif(not KUBECTL.exists(), reason="kubectl is not installed beside this Python")
+pytestmark = pytest.mark.skipif(not BINARY.exists(), reason="kubectl is not installed beside this Python")
 
 
 @dataclass
@@ -61,17 +61,9 @@ class Installed:
     kubeconfig: Path
     namespace: str
 
-    unknown: frozenset[str]
-    """Kinds that this API server does not have."""
-
     async def apply(self, *options: str) -> None:
         """All manifests, as `kubectl apply -k` does."""
-        if not self.unknown:
-            await self.kubectl("apply", "-k", str(MANIFESTS), *options)
-            return
-        bodies = yaml.safe_load_all(await self.kubectl("kustomize", str(MANIFESTS)))
-        known = [body for body in bodies if body["kind"] not in self.unknown]
-        await self.kubectl("apply", "-f", "-", *options, stdin=yaml.safe_dump_all(known))
+        await self.kubectl("apply", "-k", str(MANIFESTS), *options)
 
     async def as_account(self, name: str, folder: Path) -> Path:
         """A kubeconfig for a ServiceAccount of ours."""
@@ -83,6 +75,13 @@ class Installed:
         path = folder / f"{name}.kubeconfig"
         path.write_text(yaml.safe_dump(config))
         return path
+
+    async def create_governed(self, folder: Path) -> None:
+        """A Deployment that a Canary governs: only the controller creates those without asking anybody."""
+        account = await self.as_account("pinfeather-controller", folder)
+        async with await Cluster.connect(account) as controller:
+            labels = {CANARY_LABEL: "podinfo"}
+            await controller.create(DEPLOYMENTS, deployment("podinfo-primary", self.namespace, **labels))
 
     async def may(self, user: str, verb: str, what: str, name: str = "", namespace: str = "") -> bool:
         """Whether the user may do that to `resource.group`."""
@@ -137,9 +136,9 @@ async def installed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     async with AsyncExitStack() as stack:
         if request.param == "real":
             real: RealApiServer = request.getfixturevalue("real_api_server")
-            folder, unknown = real.kubeconfig.parent, frozenset[str]()
+            folder = real.kubeconfig.parent
         else:
-            folder, unknown = tmp_path, frozenset({"NetworkPolicy", "PriorityClass"})
+            folder = tmp_path
             server = ApiServer(Config(state=folder))
             await server.start()
             stack.push_async_callback(server.stop)
@@ -149,7 +148,7 @@ async def installed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         await cluster.create(NAMESPACES, body)
         stack.push_async_callback(_without_webhooks, cluster)
-        made = Installed(Kubectl(folder), cluster, kubeconfig, namespace, unknown)
+        made = Installed(Kubectl(kubeconfig, SYSTEM, folder), cluster, kubeconfig, namespace)
         await made.apply("--server-side", "--force-conflicts")
         yield made
 
@@ -231,9 +230,7 @@ async def test_with_nobody_answering_what_canaries_govern_stays_and_all_else_goe
     installed: Installed, tmp_path: Path
 ) -> None:
     cluster, namespace = installed.cluster, installed.namespace
-    governed = {CANARY_LABEL: "podinfo"}
-    # Creating what is labelled is the controller's business, and asks nobody.
-    await cluster.create(DEPLOYMENTS, deployment("podinfo-primary", namespace, **governed))
+    await installed.create_governed(tmp_path)
     await cluster.create(DEPLOYMENTS, deployment("podinfo", namespace))
     await installed.in_force()
 
@@ -249,7 +246,10 @@ async def test_with_nobody_answering_what_canaries_govern_stays_and_all_else_goe
     await cluster.patch(DEPLOYMENTS, "podinfo", namespace, scale, subresource="scale")
     await cluster.patch(DEPLOYMENTS, "podinfo-primary", namespace, scale, subresource="scale")
     await cluster.patch(
-        DEPLOYMENTS, "pinfeather-admission", SYSTEM, change | {"metadata": {"labels": governed}}
+        DEPLOYMENTS,
+        "pinfeather-admission",
+        SYSTEM,
+        change | {"metadata": {"labels": {CANARY_LABEL: "podinfo"}}},
     )
     await cluster.patch(DEPLOYMENTS, "pinfeather-admission", SYSTEM, scale)
     # The controller.
@@ -259,9 +259,9 @@ async def test_with_nobody_answering_what_canaries_govern_stays_and_all_else_goe
         await controller.patch(DEPLOYMENTS, "podinfo-primary", namespace, change)
 
 
-async def test_the_break_glass_command_frees_everything(installed: Installed) -> None:
+async def test_the_break_glass_command_frees_everything(installed: Installed, tmp_path: Path) -> None:
     cluster, namespace = installed.cluster, installed.namespace
-    await cluster.create(DEPLOYMENTS, deployment("podinfo-primary", namespace, **{CANARY_LABEL: "podinfo"}))
+    await installed.create_governed(tmp_path)
     await installed.in_force()
     command = _command_in_the_runbook()
     await installed.kubectl(*command)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from sandbox.apiserver import ApiServer, Config
-from sandbox.apiserver.auth import service_account
+from sandbox.apiserver.access.tokens import service_account
 from tests.integration.api_client import ApiClient, connected
 from tests.integration.sandbox.judges import JUDGES, NAMESPACE, PROGRAM, Judge
 

@@ -232,7 +232,7 @@ async def test_a_controller_that_is_left_out_can_be_started_by_hand(sandbox: San
     user = "system:serviceaccount:traefik:pinfeather-controller"
     for told, asked in (
         (user, ["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]),
-        ("yes", ["auth", "can-i", "patch", "canaries/status", "-A"]),
+        ("yes", ["auth", "can-i", "patch", "canaries", "--subresource=status", "-A"]),
     ):
         process = await asyncio.create_subprocess_exec(
             kubectl, f"--kubeconfig={kubeconfig}", *asked, stdout=asyncio.subprocess.PIPE

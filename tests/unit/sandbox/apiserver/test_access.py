@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.apiserver.access import Access, access_of
+from sandbox.apiserver.access.attributes import Access, access_of
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.apiserver.auth import ADMIN, ANONYMOUS, Tokens, named_service_account, service_account
+from sandbox.apiserver.access.tokens import ADMIN, ANONYMOUS, Tokens, named_service_account, service_account
 
 
 def test_a_token_is_good_until_its_time_is_over() -> None:

@@ -1,7 +1,7 @@
 """Rights are compiled once and found again quickly, and nothing that changed is remembered."""
 
-from sandbox.apiserver.access import Access
-from sandbox.apiserver.rbac import GROUP, Authorizer
+from sandbox.apiserver.access.attributes import Access
+from sandbox.apiserver.access.rbac import GROUP, Authorizer
 from sandbox.apiserver.requests import User
 from sandbox.apiserver.resources import Json
 from sandbox.apiserver.storage import Store

@@ -54,7 +54,7 @@ def test_durations_are_short(seconds: int, text: str) -> None:
 @pytest.mark.parametrize("text", ["a=(", "a in b", "=x", "a b"])
 def test_selectors_that_cannot_be_read_are_refused(text: str) -> None:
     pods = parse_path(Catalog(), "/api/v1/pods").resource
-    with pytest.raises(ApiError, match="found '.*', expected|found '.*' expected"):
+    with pytest.raises(ApiError, match=r"found '.*', expected|found '.*' expected"):
         selectors.parse(pods, text, "")
 
 

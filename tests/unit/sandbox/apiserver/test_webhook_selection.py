@@ -1,9 +1,9 @@
 """Which webhooks a write concerns, as far as it can be told without a server."""
 
+from sandbox.apiserver.admission.webhooks import REGISTRATION, Webhooks
 from sandbox.apiserver.requests import Call, User, parse_path
 from sandbox.apiserver.resources import Catalog
 from sandbox.apiserver.storage import Store
-from sandbox.apiserver.webhooks import REGISTRATION, Webhooks
 from tests.integration.webhook_receiver import configuration, rule, webhook
 
 PLURAL = "validatingwebhookconfigurations"

@@ -10,7 +10,7 @@ Called by `server.py` at its start.
 
 from collections.abc import Iterator
 
-from sandbox.apiserver.rbac import GROUP, MASTERS
+from sandbox.apiserver.access.rbac import GROUP, MASTERS
 from sandbox.apiserver.resources import Json
 
 _READ = "get list watch"

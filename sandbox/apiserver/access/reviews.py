@@ -1,6 +1,6 @@
 """Questions about users: who am I, who is this token, may I, may they, what may I.
 
-    review -> decode, check -> gate's own answer (rbac.py, auth.py) -> the same object with a status
+    review -> decode, check -> gate's own answer (rbac.py, tokens.py) -> the same object with a status
 
 Called by `handlers.py`. Reviews are created, answered and never stored.
 """
@@ -10,12 +10,12 @@ from collections.abc import Callable
 import orjson
 
 from sandbox.apiserver import decoding, fieldmanagement, status
-from sandbox.apiserver.access import Access
-from sandbox.apiserver.auth import AUDIENCE, Tokens
+from sandbox.apiserver.access.attributes import Access
+from sandbox.apiserver.access.rbac import Authorizer
+from sandbox.apiserver.access.tokens import AUDIENCE, Tokens
 from sandbox.apiserver.bodies import parse_body
 from sandbox.apiserver.fieldmanagement import Author
 from sandbox.apiserver.lifecycle import timestamp
-from sandbox.apiserver.rbac import Authorizer
 from sandbox.apiserver.replies import Reply
 from sandbox.apiserver.requests import Call, User
 from sandbox.apiserver.resources import Json, ResourceType

@@ -6,11 +6,11 @@ Called by `operations.py`, for pods that are created and for each write that is 
 from typing import Any
 
 from sandbox.apiserver import status
+from sandbox.apiserver.admission.webhooks import Attributes
 from sandbox.apiserver.object_validation import SYSTEM_PRIORITIES
 from sandbox.apiserver.requests import Call
 from sandbox.apiserver.resources import Json, ResourceType
 from sandbox.apiserver.storage import Store
-from sandbox.apiserver.webhooks import Attributes
 
 _CLASSES = ResourceType("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")
 _WITHOUT_CLASS = {"metadata": {"name": ""}, "value": 0, "preemptionPolicy": "PreemptLowerPriority"}

@@ -2,7 +2,7 @@
 
     configuration written -> Webhook (compiled)      write -> rules -> selectors -> conditions -> Invocation
 
-Called by `admission.py`; answers to the calls are no business of this module.
+Called by `chain.py`; answers to the calls are no business of this module.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """JSON patches in the answers of webhooks: RFC 6902 as the API server's library reads it, in its words.
 
 Apart from `patch.py`, whose answer to a patch that does not fit is one sentence for all of them: here people
-are told which operation of their webhook went wrong. Called by `admission.py`.
+are told which operation of their webhook went wrong. Called by `chain.py`.
 """
 
 from collections.abc import Callable
@@ -136,21 +136,25 @@ def _replace(document: Any, operation: Json) -> Any:
     return document
 
 
-def _move(document: Any, operation: Json) -> Any:
+def _source(document: Any, operation: Json) -> tuple[Any, str, str]:
+    """What an operation takes its value from: container, key and pointer."""
     source = _pointer(operation, "from")
     container, key = _find(document, source)
     if container is None:
-        raise PatchError(f"move operation does not apply: doc is missing from path: {source}: {_MISSING}")
+        what = f"{operation['op']} operation does not apply"
+        raise PatchError(f"{what}: doc is missing from path: {source}: {_MISSING}")
+    return container, key, source
+
+
+def _move(document: Any, operation: Json) -> Any:
+    container, key, _ = _source(document, operation)
     value = _within_operation(f"error in move for path: '{key}'", _get, container, key)
     _within_operation(f"error in move for path: '{key}'", _drop, container, key)
     return _put(document, operation, value, "error in move for path: '{}'")
 
 
 def _copy(document: Any, operation: Json) -> Any:
-    source = _pointer(operation, "from")
-    container, key = _find(document, source)
-    if container is None:
-        raise PatchError(f"copy operation does not apply: doc is missing from path: {source}: {_MISSING}")
+    container, key, source = _source(document, operation)
     value = _within_operation(f"error in copy for from: '{source}'", _get, container, key)
     value = orjson.loads(orjson.dumps(value))
     return _put(document, operation, value, "error while adding value during copy")

@@ -7,9 +7,15 @@ import orjson
 from multidict import CIMultiDictProxy
 
 from sandbox.apiserver import status
-from sandbox.apiserver.access import Access
-from sandbox.apiserver.auth import ANONYMOUS, AUTHENTICATED, Tokens, named_service_account, service_account
-from sandbox.apiserver.rbac import Authorizer
+from sandbox.apiserver.access.attributes import Access
+from sandbox.apiserver.access.rbac import Authorizer
+from sandbox.apiserver.access.tokens import (
+    ANONYMOUS,
+    AUTHENTICATED,
+    Tokens,
+    named_service_account,
+    service_account,
+)
 from sandbox.apiserver.requests import User
 from sandbox.apiserver.status import ApiError
 

@@ -1,6 +1,6 @@
 """AdmissionReviews: what a webhook is asked, and whether what it answers is an answer.
 
-Pure; called by `admission.py`.
+Pure; called by `chain.py`.
 """
 
 import base64
@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
+from sandbox.apiserver.admission.webhooks import Attributes, Kind
 from sandbox.apiserver.resources import Json, ResourceType
-from sandbox.apiserver.webhooks import Attributes, Kind
 
 _GROUP = "admission.k8s.io"
 _HEADER = (

@@ -1,6 +1,6 @@
 """Why a webhook could not be reached, in the words of Go's networking, which people search for.
 
-Called by `webhook_calls.py` with what Python's networking raised.
+Called by `calls.py` with what Python's networking raised.
 """
 
 import asyncio

@@ -9,12 +9,12 @@ Called by `server.py` for each write that is about to be stored.
 from collections.abc import Iterator, Sequence
 
 from sandbox.apiserver import status
-from sandbox.apiserver.access import Access
-from sandbox.apiserver.rbac import GROUP, MASTERS, Authorizer, Rule, compile_rules
+from sandbox.apiserver.access.attributes import Access
+from sandbox.apiserver.access.rbac import GROUP, MASTERS, Authorizer, Rule, compile_rules
+from sandbox.apiserver.admission.webhooks import Attributes
 from sandbox.apiserver.requests import Call, User
 from sandbox.apiserver.resources import Json
 from sandbox.apiserver.status import quoted
-from sandbox.apiserver.webhooks import Attributes
 
 _OF_COLLECTOR = ("ownerReferences", "finalizers", "managedFields", "resourceVersion")
 _EVERYTHING = (

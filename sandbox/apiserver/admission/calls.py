@@ -2,7 +2,7 @@
 
     clientConfig -> address (a URL, or a ready endpoint of a Service) -> POST -> body
 
-Called by `admission.py`, which knows what the bodies mean. TLS contexts and connections are kept.
+Called by `chain.py`, which knows what the bodies mean. TLS contexts and connections are kept.
 """
 
 import base64
@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
+from sandbox.apiserver.admission.failures import Unresolved, explained
+from sandbox.apiserver.admission.reviews import CallFailed
 from sandbox.apiserver.resources import Json
 from sandbox.apiserver.storage import Store
-from sandbox.apiserver.webhook_failures import Unresolved, explained
-from sandbox.apiserver.webhook_reviews import CallFailed
 
 _OK = 300
 _SERVER_ERROR = 500

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from sandbox.apiserver import cel
+from sandbox.apiserver.admission.webhooks import REGISTRATION, VARIABLES
 from sandbox.apiserver.naming import label_value, qualified
 from sandbox.apiserver.resources import Json
 from sandbox.apiserver.status import FieldError
-from sandbox.apiserver.webhooks import REGISTRATION, VARIABLES
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sandbox.apiserver.access import Access
+from sandbox.apiserver.access.attributes import Access
 from sandbox.apiserver.requests import User
 from sandbox.apiserver.resources import Json
 from sandbox.apiserver.storage import Store

@@ -3,8 +3,8 @@
     mutate    in order: concerned? -> call -> patch -> defaults; once more for those that asked to see changes
     validate  at the same time: concerned? -> call; the first refusal counts
 
-Called by `operations.py`. Who is concerned is `webhooks.py`, what is said to them `webhook_reviews.py`, how
-they are reached `webhook_calls.py`.
+Called by `operations.py`. Who is concerned is `webhooks.py`, what is said to them `reviews.py`, how
+they are reached `calls.py`.
 """
 
 import asyncio
@@ -14,26 +14,11 @@ from typing import Any
 
 import orjson
 
-from sandbox.apiserver import (
-    cel,
-    conversions,
-    defaults,
-    json_words,
-    scales,
-    status,
-    webhook_patch,
-    webhook_reviews,
-)
-from sandbox.apiserver.builtin_schema import definition_schema
-from sandbox.apiserver.decoding import schema_of
-from sandbox.apiserver.requests import Call
-from sandbox.apiserver.resources import Catalog, Json, ResourceType, ScalePaths
-from sandbox.apiserver.schema import Decoder, WrongType, apply_defaults
-from sandbox.apiserver.status import ApiError
-from sandbox.apiserver.storage import Store
-from sandbox.apiserver.webhook_calls import Caller
-from sandbox.apiserver.webhook_reviews import Answer, CallFailed
-from sandbox.apiserver.webhooks import (
+from sandbox.apiserver import cel, conversions, defaults, json_words, scales, status
+from sandbox.apiserver.admission import patches, reviews
+from sandbox.apiserver.admission.calls import Caller
+from sandbox.apiserver.admission.reviews import Answer, CallFailed
+from sandbox.apiserver.admission.webhooks import (
     Attributes,
     Invocation,
     Kind,
@@ -42,6 +27,13 @@ from sandbox.apiserver.webhooks import (
     concerns,
     conditions_hold,
 )
+from sandbox.apiserver.builtin_schema import definition_schema
+from sandbox.apiserver.decoding import schema_of
+from sandbox.apiserver.requests import Call
+from sandbox.apiserver.resources import Catalog, Json, ResourceType, ScalePaths
+from sandbox.apiserver.schema import Decoder, WrongType, apply_defaults
+from sandbox.apiserver.status import ApiError
+from sandbox.apiserver.storage import Store
 
 _LOG = logging.getLogger(__name__)
 _LOWEST_REFUSAL = 400
@@ -88,10 +80,9 @@ class Admission:
         again: set[tuple[str, int]] = set()
         for invocation in candidates:
             attributes = await self._mutated(attributes, invocation, called, again)
-        wanted, again = again, set()
         for invocation in candidates:
-            if invocation.webhook.id in wanted:
-                attributes = await self._mutated(attributes, invocation, set(), again)
+            if invocation.webhook.id in again:  # what is called again may change things for those after it
+                attributes = await self._mutated(attributes, invocation, called, again)
         return attributes.new
 
     async def _mutated(
@@ -131,9 +122,9 @@ class Admission:
             raise _Failure(f'unsupported patch type "{answer.patch_type}"')
         view = self._view(attributes, invocation.resource, attributes.new)
         try:
-            patched = webhook_patch.apply(view, operations)
+            patched = patches.apply(view, operations)
             return self._decoded(attributes, invocation.resource, patched)
-        except (webhook_patch.PatchError, WrongType) as error:
+        except (patches.PatchError, WrongType) as error:
             raise internal_error(str(error)) from error
 
     async def validate(self, attributes: Attributes) -> None:
@@ -169,7 +160,7 @@ class Admission:
         if not webhook.conditions:
             return True
         obj, old = self._views(attributes, invocation.resource)
-        request = webhook_reviews.described(attributes, invocation.resource)
+        request = reviews.described(attributes, invocation.resource)
         variables = {"request": request, "object": obj, "oldObject": old, "namespaceObject": None}
         return conditions_hold(webhook, attributes, cel.Context(variables))
 
@@ -178,14 +169,12 @@ class Admission:
         webhook, call = invocation.webhook, attributes.call
         if call.dry_run and webhook.side_effects:
             raise status.bad_request(f'admission webhook "{webhook.name}" does not support dry run')
-        request = webhook_reviews.described(attributes, invocation.resource)
+        request = reviews.described(attributes, invocation.resource)
         objects = self._views(attributes, invocation.resource)
-        uid, body = webhook_reviews.review(request, objects, webhook.version)
+        uid, body = reviews.review(request, objects, webhook.version)
         try:
             raw = await self._caller.post(webhook.client, body, webhook.timeout)
-            answer = webhook_reviews.checked(
-                webhook_reviews.read(raw, webhook.version), uid, mutating=mutating
-            )
+            answer = reviews.checked(reviews.read(raw, webhook.version), uid, mutating=mutating)
         except CallFailed as error:
             raise _Failure(str(error)) from error
         call.warnings.extend(answer.warnings)
@@ -209,7 +198,7 @@ class Admission:
     def _decoded(self, attributes: Attributes, resource: ResourceType, obj: Any) -> Json:
         """A patched object in storage form, with defaults. Raises WrongType or PatchError."""
         if not isinstance(obj, dict):
-            raise webhook_patch.PatchError("the patched value is not an object")
+            raise patches.PatchError("the patched value is not an object")
         obj["metadata"] = obj.get("metadata") or {}
         if attributes.kind is not None:
             Decoder(strict_types=True).prune(obj, definition_schema("V1Scale"))
