@@ -22,7 +22,7 @@ from shared.cluster import Cluster
 from shared.errors import ClusterUnavailable, NotFound
 from shared.informer import Informer, Key
 from shared.names import CANARY_LABEL
-from shared.resources import ALERT_PROVIDERS, CANARIES, METRIC_TEMPLATES, Resource
+from shared.resources import ALERT_PROVIDERS, CANARIES, DEPLOYMENTS, METRIC_TEMPLATES, Resource
 from shared.types.canary import Phase
 from shared.types.meta import Json
 
@@ -66,6 +66,7 @@ class Caches:
         }
         self._owners: defaultdict[Key, set[Key]] = defaultdict(set)
         self._pending: TTLCache[Key, Known] = TTLCache(MOST_PENDING, PENDING_SECONDS)
+        self._claimed: TTLCache[Key, bool] = TTLCache(MOST_PENDING, PENDING_SECONDS)
         self._absent: TTLCache[Key, bool] = TTLCache(MOST_PENDING, PENDING_SECONDS)
         self._canaries.add_listener(self._on_canary)
 
@@ -115,16 +116,22 @@ class Caches:
             found |= {key: known.body for key, known in pending if namespace in ("", key[0])}
         return [_loaded(body) for body in found.values()]
 
+    def count(self, resource: Resource, namespace: str) -> int:
+        """How many objects of a cached resource a namespace has."""
+        return len(self._shelves[resource].keys.get(namespace, ()))
+
     def remember(self, obj: Json) -> None:
         """A Canary was let through: the next request may come before the watch tells of it."""
         known = canary(obj)
         metadata = obj["metadata"]
         if metadata.get("name"):
             self._pending[metadata.get("namespace", ""), metadata["name"]] = known
+            if known.governed is not None:
+                self._claimed[known.governed.namespace, known.governed.target] = True
 
     def concerned(self, namespace: str, target: str) -> bool:
         """Whether some Canary may have the Deployment as its target."""
-        return (namespace, target) in self._owners or bool(self._pending)
+        return (namespace, target) in self._owners or (namespace, target) in self._claimed
 
     async def owner(self, namespace: str, target: str, label: str | None) -> Governed | None:
         """The Canary whose target that is; of several the oldest, which is the one that acts.
@@ -226,8 +233,9 @@ def label_of(obj: Json | None) -> str | None:
 
 def _governed(obj: Json) -> Governed | None:
     metadata, spec = _part(obj, "metadata"), _part(obj, "spec")
-    target = _part(spec, "targetRef").get("name")
-    if not isinstance(target, str) or not target:
+    ref = _part(spec, "targetRef")
+    target = ref.get("name")
+    if ref.get("kind", DEPLOYMENTS.kind) != DEPLOYMENTS.kind or not isinstance(target, str) or not target:
         return None
     return Governed(
         namespace=sys.intern(_text(metadata, "namespace")),

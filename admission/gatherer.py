@@ -82,6 +82,9 @@ class Known(Protocol):
     def list(self, resource: Resource, namespace: str) -> Sequence[Json]:
         """The objects of a namespace, or of all, with what was let through a moment ago."""
 
+    def count(self, resource: Resource, namespace: str) -> int:
+        """How many objects a namespace has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -163,7 +166,7 @@ class ClusterGatherer:
         """Whether the cache has to do. A list of all namespaces is for warnings alone."""
         if not self._is_cached(each.resource):
             return False
-        return not each.namespace or len(self._known.list(each.resource, each.namespace)) > MOST_LISTED
+        return not each.namespace or self._known.count(each.resource, each.namespace) > MOST_LISTED
 
     async def _list(self, each: All) -> Sequence[Json]:
         try:

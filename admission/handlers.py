@@ -90,7 +90,7 @@ class Handlers:
         Raises:
             BadReview: its objects cannot be read.
             TimeoutError: there was not enough time.
-            ClusterError: what the rules need could not be read.
+            ClusterError: what the answer rests on could not be read.
         """
         user = envelope.user.name
         if user == self._options.controller or user.startswith(KUBERNETES):
@@ -106,15 +106,17 @@ class Handlers:
         if self._is_nobodys(envelope):
             return ALLOWED
         request = envelope.open(moment.received)
-        label = label_of(request.old) or label_of(request.new)
-        governed = await self._known(self._caches.owner(request.namespace, request.name, label))
+        governed = await self._known(self._concerned(request))
         return _checked(request, lambda: mutate(request, governed))
 
     async def guard(self, envelope: Envelope, moment: Moment) -> Answer:
         """An object with our label is updated or deleted."""
         request = envelope.open(moment.received)
         label = label_of(request.old) or label_of(request.new)
-        governed = await self._known(self._caches.named(request.namespace, label)) if label else None
+        asked = self._caches.named(request.namespace, label) if label else _nobody()
+        # Of a deletion nothing but its Canary says whether it may be: what cannot be asked is not gone.
+        deletes = request.operation is Operation.DELETE
+        governed = await (asked if deletes else self._known(asked))
         return _checked(request, lambda: protect(request, governed))
 
     async def scale(self, envelope: Envelope, moment: Moment) -> Answer:
@@ -141,6 +143,14 @@ class Handlers:
             self._caches.remember(request.new or {})
         return answer
 
+    async def _concerned(self, request: Request) -> Governed | None:
+        """The Canary whose target that is, or else the one that its label names, whose it may not be."""
+        label = label_of(request.old) or label_of(request.new)
+        found = await self._caches.owner(request.namespace, request.name, label)
+        if found is None and label:
+            found = await self._caches.named(request.namespace, label)
+        return found
+
     def _is_nobodys(self, envelope: Envelope) -> bool:
         """Whether no Canary is concerned, as far as can be told without a look at the objects."""
         return _LABEL not in envelope.body and not self._caches.concerned(envelope.namespace, envelope.name)
@@ -152,6 +162,10 @@ class Handlers:
         except ClusterError as error:
             log.warning("answering without the API server", extra={"error": str(error)})
             return None
+
+
+async def _nobody() -> None:
+    """No Canary."""
 
 
 def _checked(request: Request, decide: Callable[[], Answer]) -> Answer:

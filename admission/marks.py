@@ -7,12 +7,21 @@ from shared.types.meta import Json
 
 def is_generated(obj: Json) -> bool:
     """Whether a Canary made the object: it is the object's controller."""
-    owners = (obj.get("metadata") or {}).get("ownerReferences") or ()
-    return any(
-        owner.get("controller")
-        and owner.get("kind") == "Canary"
-        and str(owner.get("apiVersion", "")).startswith(f"{GROUP}/")
-        for owner in owners
+    return owner_of(obj) is not None
+
+
+def owner_of(obj: Json) -> Json | None:
+    """The reference to the Canary that made the object."""
+    owners: list[Json] = (obj.get("metadata") or {}).get("ownerReferences") or []
+    return next(
+        (
+            owner
+            for owner in owners
+            if owner.get("controller")
+            and owner.get("kind") == "Canary"
+            and str(owner.get("apiVersion", "")).startswith(f"{GROUP}/")
+        ),
+        None,
     )
 
 

@@ -19,7 +19,7 @@ from admission.answer import ALLOWED, Answer, PatchOp
 from admission.governed import Governed
 from admission.marks import glass_broken, glass_warning, is_generated
 from admission.request import Operation, Request
-from shared.hold import Hold, Rollout, hold_of, render, rollout_of
+from shared.hold import Hold, Rollout, hold_of, render, replicas_in, rollout_of
 from shared.names import (
     ASKED_REPLICAS_ANNOTATION,
     CANARY_LABEL,
@@ -29,17 +29,18 @@ from shared.names import (
     primary_name,
 )
 from shared.revision import template_hash
+from shared.types.canary import Phase
 from shared.types.meta import Json
 
 
 def mutate(request: Request, governed: Governed | None) -> Answer:
     """The answer to a create or update of a Deployment.
 
-    `governed` is the Canary whose target has the request's name. Where none is known, a target that is
-    labelled as governed is held all the same: the cache may be behind.
+    `governed` is the Canary whose target has the request's name, or else the one that its label names. Where
+    none is known, a target that is labelled as governed is held all the same: the cache may be behind.
     """
     new, old = request.new, request.old
-    if new is None or is_generated(new) or (governed is not None and governed.deleting):
+    if new is None or _is_free(request, governed):
         return ALLOWED
     canary = governed.name if governed is not None else _labels(old or new).get(CANARY_LABEL)
     if canary is None:
@@ -48,6 +49,15 @@ def mutate(request: Request, governed: Governed | None) -> Answer:
         return Answer(warnings=(glass_warning(request),))
     pin = _Pin(request, new, old, canary, governed)
     return Answer(warnings=tuple(pin.warnings()), patch=tuple(pin.patch()))
+
+
+def _is_free(request: Request, governed: Governed | None) -> bool:
+    """Whether it is known to be no target. A label may be copied, and an owner claimed, with the write itself
+    or at the creation.
+    """
+    if governed is not None:
+        return governed.deleting or governed.target != request.name
+    return is_generated(request.old or request.new or {})
 
 
 class _Pin:
@@ -76,7 +86,7 @@ class _Pin:
         paused = bool(self.spec.get("paused"))
         if self.hold is not None and not paused:
             yield PatchOp("add", "/spec/paused", value=True)
-        if self.hold is None and self.old_hold is not None and paused and not self._wants_pause():
+        if self.hold is None and paused and not self._wants_pause():
             yield PatchOp("remove", "/spec/paused")
         if self._redirected():
             yield PatchOp("add", "/spec/replicas", value=self.given)
@@ -92,12 +102,8 @@ class _Pin:
             )
         elif self.changed and self.governed is not None and self.governed.has_primary and self.old:
             yield f"{where} analyses the new template of {name} before it serves users{self._until_resumed()}"
-        if not self._redirected():
-            return
-        if self.governed is not None and self.governed.autoscaler:
-            yield f"{where} ignores replicas {self.replicas}: autoscaler {self.governed.autoscaler} decides"
-        else:
-            yield f"{where}: replicas {self.replicas} goes to {primary}; the rollout decides those of {name}"
+        if self.governed is not None and self._redirected():
+            yield _size(self.governed, self.replicas)
 
     def _hold(self) -> Hold | None:
         """The hold after this write.
@@ -124,9 +130,12 @@ class _Pin:
         return replace(hold, since=said.since) if said is not None and same else hold
 
     def _live(self) -> bool:
-        """Whether pods of the target may be there. Never at its creation."""
-        status = self.old.get("status") or {}
-        return bool(self.old) and (_replicas(self.old_spec) > 0 or status.get("replicas", 0) > 0)
+        """Whether pods of the target may be there, or traffic for those that come next: one that somebody
+        scaled to zero has its share in the route until the controller takes it away. Never at its creation.
+        """
+        status, phase = self.old.get("status") or {}, self.governed.phase if self.governed else Phase.NONE
+        routed = phase in (Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING)
+        return bool(self.old) and (_replicas(self.old_spec) > 0 or status.get("replicas", 0) > 0 or routed)
 
     def _wants_pause(self) -> bool:
         """Whether somebody besides us wants the Deployment paused."""
@@ -153,20 +162,19 @@ class _Pin:
             ROLLOUT_ANNOTATION: self._rollout() if self.changed else before.get(ROLLOUT_ANNOTATION),
             GIVEN_REPLICAS_ANNOTATION: before.get(GIVEN_REPLICAS_ANNOTATION),
             ASKED_REPLICAS_ANNOTATION: self._asked()
-            or (asked if asked.isdecimal() else before.get(ASKED_REPLICAS_ANNOTATION)),
+            or (asked if replicas_in(asked) is not None else before.get(ASKED_REPLICAS_ANNOTATION)),
         }
 
     def _asked(self) -> str | None:
         autoscaled = self.governed is not None and self.governed.autoscaler
-        return str(self.replicas) if self._redirected() and not autoscaled else None
+        return str(self.replicas) if self._redirected() and self.replicas and not autoscaled else None
 
     def _rollout(self) -> str:
-        """Who did it: as an earlier answer to this request said, else anew."""
-        user = self.request.user.name
+        """Who did it. Of an earlier answer to this request only the time is kept."""
+        user, at = self.request.user.name, self.request.received.replace(microsecond=0)
         said = rollout_of(self.new.get("metadata") or {})
         if said is not None and (said.revision, said.user) == (self.revision, user):
-            return render(said)
-        at = self.request.received.replace(microsecond=0)
+            at = said.at
         return render(Rollout(self.revision, user, at, _images_changed(self.old_spec, self.spec)))
 
 
@@ -177,12 +185,20 @@ def scale(request: Request, governed: Governed | None) -> Answer:
     number = _replicas(request.new.get("spec") or {})
     if request.operation is Operation.UPDATE and number == _replicas((request.old or {}).get("spec") or {}):
         return ALLOWED
-    where = f"Canary {governed.namespace}/{governed.name}"
+    return Answer(warnings=(_size(governed, number),))
+
+
+def _size(governed: Governed, number: int) -> str:
+    """What becomes of a number of replicas that somebody set on the target."""
+    where, primary = f"Canary {governed.namespace}/{governed.name}", primary_name(governed.target)
     if governed.autoscaler:
-        decider = f"autoscaler {governed.autoscaler}"
-        return Answer(warnings=(f"{where} ignores replicas {number}: {decider} decides",))
-    primary = primary_name(governed.target)
-    return Answer(warnings=(f"{where}: replicas {number} goes to {primary}, which serves the users",))
+        return f"{where} ignores replicas {number}: autoscaler {governed.autoscaler} decides"
+    if number == 0:
+        return f"{where} ignores replicas 0: whoever wants to take the application down scales {primary}"
+    when = " when the Canary is resumed" if governed.suspended else ""
+    return (
+        f"{where}: replicas {number} goes to {primary}{when}; the rollout decides those of {governed.target}"
+    )
 
 
 def _replicas(spec: Json) -> int:
@@ -203,13 +219,13 @@ def _merged(metadata: Json, field: str, wanted: dict[str, Any]) -> Iterator[Patc
         yield PatchOp("add", f"/metadata/{field}", value=set_)
         return
     for key, value in set_.items():
-        yield PatchOp("add", f"/metadata/{field}/{_escaped(key)}", value=value)
+        yield PatchOp("add", f"/metadata/{field}/{escaped(key)}", value=value)
     for key, value in wanted.items():
         if value is None and key in there:
-            yield PatchOp("remove", f"/metadata/{field}/{_escaped(key)}")
+            yield PatchOp("remove", f"/metadata/{field}/{escaped(key)}")
 
 
-def _escaped(key: str) -> str:
+def escaped(key: str) -> str:
     """A key as a part of a JSON Pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")
 

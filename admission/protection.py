@@ -9,16 +9,17 @@ from typing import Any
 
 from admission.answer import ALLOWED, Answer, PatchOp, Violation
 from admission.governed import Governed
-from admission.marks import glass_broken, glass_warning, is_generated
-from admission.pinning import mutate
+from admission.marks import glass_broken, glass_warning, is_generated, owner_of
+from admission.pinning import escaped, mutate
 from admission.request import Operation, Request
 from shared.errors import Problem, ProblemReason
-from shared.names import BREAK_GLASS_ANNOTATION, CANARY_LABEL, HOLD_ANNOTATION
+from shared.names import ANNOTATION_PREFIX, BREAK_GLASS_ANNOTATION, CANARY_LABEL, HOLD_ANNOTATION
 from shared.resources import DEPLOYMENTS, HPAS, SERVICES
 from shared.types.meta import Json
 
 RULE = "U08"
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
+_HOLD_PATH = f"/metadata/annotations/{escaped(HOLD_ANNOTATION)}"
 _ROUTED = ("name", "kind", "namespace", "port", "weight")
 
 
@@ -29,7 +30,7 @@ def protect(request: Request, governed: Governed | None) -> Answer:
         return ALLOWED
     if glass_broken(request):
         return Answer(warnings=(glass_warning(request),))
-    if not is_generated(old):
+    if not is_generated(old) or _is_target(request, governed):
         return _target(request, governed)
     gone = governed is None or governed.deleting
     if request.operation is Operation.DELETE:
@@ -37,19 +38,28 @@ def protect(request: Request, governed: Governed | None) -> Answer:
     return _refused(_changes(request, old, request.new or {}))
 
 
+def _is_target(request: Request, governed: Governed | None) -> bool:
+    """Whether it is the Canary's target, whoever is said to own it."""
+    return request.resource == DEPLOYMENTS and governed is not None and governed.target == request.name
+
+
 def _target(request: Request, governed: Governed | None) -> Answer:
     """The target itself: what `pinning` made of the write has to be what is stored."""
+    if request.resource != DEPLOYMENTS or (governed is not None and governed.target != request.name):
+        return ALLOWED
     if request.operation is Operation.DELETE:
         if governed is None or governed.deleting:
             return ALLOWED
         where = f"Canary {governed.namespace}/{governed.name}"
         return Answer(warnings=(f"{where} cannot roll out without its target {request.name}",))
-    if request.resource != DEPLOYMENTS:
-        return ALLOWED
+    problems = list[Problem]()
     if any(map(_holds, mutate(request, governed).patch)):
         why = "the new template has to wait, and another admission webhook let it go"
-        return _refused([Problem("spec.paused", ProblemReason.FORBIDDEN, f"Forbidden: {why}")])
-    return ALLOWED
+        problems.append(Problem("spec.paused", ProblemReason.FORBIDDEN, f"Forbidden: {why}"))
+    if is_generated(request.new or {}):
+        why = "no Canary owns its target, which would be deleted with it"
+        problems.append(Problem("metadata.ownerReferences", ProblemReason.FORBIDDEN, f"Forbidden: {why}"))
+    return _refused(problems)
 
 
 def _holds(operation: PatchOp) -> bool:
@@ -59,7 +69,7 @@ def _holds(operation: PatchOp) -> bool:
     annotations = operation.value if operation.path == "/metadata/annotations" else None
     if isinstance(annotations, dict) and HOLD_ANNOTATION in annotations:
         return True
-    return operation.path == "/spec/paused"
+    return operation.path in ("/spec/paused", _HOLD_PATH)
 
 
 def _refused(problems: list[Problem]) -> Answer:
@@ -72,13 +82,24 @@ def _changes(request: Request, old: Json, new: Json) -> list[Problem]:
     label = f"metadata.labels[{CANARY_LABEL}]"
     if _label(old) != _label(new):
         problems.append(_forbidden(request, label, "keep the label"))
-    if not is_generated(new):
+    if owner_of(new) != owner_of(old):  # another uid, and the garbage collector deletes it
         problems.append(_forbidden(request, "metadata.ownerReferences", "keep the Canary as the controller"))
+    problems += [
+        _forbidden(request, f"metadata.annotations[{key}]", "leave it out") for key in _forged(old, new)
+    ]
     owned, way = _OWNED.get(request.resource.plural, (_route, "change the Canary"))
     before, after = old.get("spec") or {}, new.get("spec") or {}
     was, now = dict(owned(before)), dict(owned(after))
     fields = [field for field in {**was, **now} if was.get(field) != now.get(field)]
     return problems + [_forbidden(request, field, way.format(**_names(request))) for field in fields]
+
+
+def _forged(old: Json, new: Json) -> Iterator[str]:
+    """Annotations by which the controller knows what it has done, with something else in them."""
+    was, now = ((side.get("metadata") or {}).get("annotations") or {} for side in (old, new))
+    for key, value in now.items():
+        if key.startswith(ANNOTATION_PREFIX) and was.get(key) != value:
+            yield key
 
 
 def _names(request: Request) -> dict[str, str]:
@@ -114,6 +135,7 @@ def _service(spec: Json) -> Fields:
     yield "spec.selector", spec.get("selector")
     yield "spec.ports", sorted(ports, key=lambda port: (port.get("port", 0), port.get("protocol", "")))
     yield "spec.type", spec.get("type")
+    yield "spec.trafficDistribution", spec.get("trafficDistribution")
 
 
 def _route(spec: Json) -> Fields:

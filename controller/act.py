@@ -13,7 +13,7 @@ from controller.decision import Action, CallHooks, Create, Decision, Patch, RunC
 from controller.index import Key
 from controller.rounds import RoundRunner
 from shared.cluster import Cluster
-from shared.errors import AlreadyExists
+from shared.errors import AlreadyExists, ClusterError, NotFound
 from shared.names import GIVEN_REPLICAS_ANNOTATION
 from shared.pace import urgent
 from shared.resources import CANARIES, DEPLOYMENTS, Resource
@@ -43,11 +43,22 @@ class Actor:
         if decision.status != canary.status:
             await self.write_status(canary.metadata, canary.status, decision.status)
 
-    async def free(self, key: Key) -> None:
-        """Take the marks of a Canary that is gone off the target that it had. Errors pass through."""
-        for target in self._caches.targets(key):
-            log.info("freeing", extra={"object": f"{target.name}.{target.namespace}"})
-            await self._patch(key[0], governing.free(target))
+    async def free(self, key: Key) -> bool:
+        """Take the marks of a Canary off what it does not have (any more); tells whether that is done. One
+        that cannot be freed now keeps none of the others waiting.
+        """
+        done = True
+        for target in self._caches.strays(key):
+            where = {"object": f"{target.name}.{target.namespace}"}
+            log.info("freeing", extra=where)
+            try:
+                await self._patch(key[0], governing.free(target))
+            except NotFound:
+                log.debug("it is gone", extra=where)
+            except ClusterError as error:
+                log.warning("cannot be freed yet", extra={**where, "cause": str(error)})
+                done = False
+        return done
 
     async def _patch(self, namespace: str, patch: Patch) -> None:
         with urgent():

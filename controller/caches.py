@@ -51,6 +51,7 @@ class Caches:
         self._wake = wake
         self._rerouted: Callable[[Key], None] = lambda _key: None
         self._slices: defaultdict[Key, dict[str, int]] = defaultdict(dict)
+        self._labelled: defaultdict[Key, set[Key]] = defaultdict(set)
         self._discovered = asyncio.Event()  # Traefik's resources are in the cache, or known to be absent
         self.index = Index()
         self.traefik_services: Resource | None = None
@@ -63,7 +64,7 @@ class Caches:
         self.routes: Informer[Manifest] | None = None
         self.canaries.add_listener(self._on_canary)
         self.deployments.add_listener(self._waker("deployments"))
-        self.deployments.add_listener(self._on_orphan)
+        self.deployments.add_listener(self._on_label)
         self.services.add_listener(self._waker("services"))
         self.autoscalers.add_listener(self._waker("horizontalpodautoscalers"))
         self.slices.add_listener(self._on_slice)
@@ -92,12 +93,12 @@ class Caches:
             canary=sum(self._slices.get((namespace, canary_name(apex)), {}).values()),
         )
 
-    def targets(self, key: Key) -> Iterable[Workload]:
-        """The Deployments that are labelled as this Canary's and that it did not make."""
+    def strays(self, key: Key) -> Iterable[Workload]:
+        """The Deployments that are labelled as this Canary's and that no Canary has (any more)."""
         return [
-            workload
-            for (namespace, _), workload in self.deployments.cache.items()
-            if namespace == key[0] and workload.canary == key[1] and not workload.owner
+            self.deployments.cache[each]
+            for each in self._labelled.get(key, ())
+            if not self.index.concerned(("deployments", *each))
         ]
 
     async def serving(self, target: Workload) -> Serving | None:
@@ -179,10 +180,17 @@ class Caches:
         for concerned in {key, *rivals, *self.index.rivals(key)}:
             self._wake(concerned)
 
-    def _on_orphan(self, key: Key, _old: Workload | None, new: Workload | None) -> None:
-        """Wake a Canary that a target names but that does not have it (any more)."""
-        if new is not None and new.canary and not self.index.concerned(("deployments", *key)):
-            self._wake((key[0], new.canary))
+    def _on_label(self, key: Key, old: Workload | None, new: Workload | None) -> None:
+        """Remember what is labelled; wake the Canary of a label that nobody has a right to (any more)."""
+        if old is not None and old.canary:
+            labelled = self._labelled[key[0], old.canary]
+            labelled.discard(key)
+            if not labelled:
+                del self._labelled[key[0], old.canary]
+        if new is not None and new.canary:
+            self._labelled[key[0], new.canary].add(key)
+            if not self.index.concerned(("deployments", *key)):
+                self._wake((key[0], new.canary))
 
     def _on_slice(self, key: Key, old: ServiceEndpoints | None, new: ServiceEndpoints | None) -> None:
         namespace, name = key

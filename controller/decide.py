@@ -11,7 +11,7 @@ from controller import status as statuses
 from controller.decision import Action, Decision
 from controller.observation import Observation
 from controller.phases.analysis import progressing
-from controller.phases.initialization import begin, initializing
+from controller.phases.initialization import begin, initializing, unborn
 from controller.phases.promotion import finalising, promoting
 from controller.phases.rest import rest, waiting
 from controller.phases.step import Step, warning
@@ -25,14 +25,16 @@ def decide(seen: Observation) -> Decision:
     """The next status, the actions that lead to it, and when to look again."""
     if seen.canary.metadata.deletion_timestamp is not None:
         return Decision(seen.canary.status, "Deleting")
+    blocked: Step | None = None
     try:
         step = _step(seen)
     except (Blocked, InvalidSpec, RoutingError) as problem:
-        step = _blocked(seen, problem)
+        step = blocked = _blocked(seen, problem)
     try:
         return _with_route(seen, step)
     except (Blocked, InvalidSpec, RoutingError) as problem:
-        blocked = _blocked(seen, problem)
+        # What kept the whole of it from going on is why, not what came of it.
+        blocked = blocked or _blocked(seen, problem)
         return Decision(blocked.status, blocked.reason, events=blocked.events)
 
 
@@ -61,8 +63,13 @@ def _governed(seen: Observation, step: Step) -> Step:
     if seen.canary.status.phase in (Phase.NONE, Phase.INITIALIZING):
         return replace(step, status=status, actions=(*labels, *step.actions))
     sizes, events = governing.resize(seen)
+    # Last: a size that somebody asked for and that is refused keeps no traffic from being moved.
     return replace(
-        step, status=status, actions=(*labels, *sizes, *step.actions), events=(*events, *step.events)
+        step,
+        status=status,
+        actions=(*labels, *step.actions),
+        then=(*step.then, *sizes),
+        events=(*events, *step.events),
     )
 
 
@@ -95,7 +102,14 @@ def _blocked(seen: Observation, problem: Blocked | InvalidSpec | RoutingError) -
     status = statuses.blocked(seen.canary.status, reason, str(problem), seen.now)
     events = () if status == seen.canary.status else (warning(str(problem)),)
     routed = seen.route is not None or seen.canary.status.phase not in (Phase.NONE, Phase.INITIALIZING)
-    return Step(status, reason, events=events, route=routed)
+    return Step(status, reason, _let_go(seen, problem), events=events, route=routed)
+
+
+def _let_go(seen: Observation, problem: Blocked | InvalidSpec | RoutingError) -> tuple[Action, ...]:
+    """A Canary that cannot be run as it is, and without a primary, has nothing that a hold could protect."""
+    held = seen.target is not None and seen.target.hold is not None
+    useless = held and isinstance(problem, InvalidSpec) and not seen.claimed_by and unborn(seen)
+    return (governing.release(seen.target),) if seen.target is not None and useless else ()
 
 
 def _with_route(seen: Observation, step: Step) -> Decision:

@@ -14,6 +14,7 @@ from shared.names import (
     CANARY_LABEL,
     GIVEN_REPLICAS_ANNOTATION,
     HOLD_ANNOTATION,
+    ROLLOUT_ANNOTATION,
 )
 from shared.resources import DEPLOYMENTS
 from shared.types.canary import Phase
@@ -49,8 +50,13 @@ def release(target: Workload) -> Patch:
 
 
 def free(target: Workload) -> Patch:
-    """Take all marks off a target whose Canary is gone."""
-    marks = (HOLD_ANNOTATION, GIVEN_REPLICAS_ANNOTATION, ASKED_REPLICAS_ANNOTATION)
+    """Take all marks off a target whose Canary is gone, or has another now."""
+    marks = (
+        HOLD_ANNOTATION,
+        ROLLOUT_ANNOTATION,
+        GIVEN_REPLICAS_ANNOTATION,
+        ASKED_REPLICAS_ANNOTATION,
+    )
     metadata: Json = {"labels": {CANARY_LABEL: None}, "annotations": dict.fromkeys(marks)}
     if target.hold is None:
         return Patch(DEPLOYMENTS, target.name, {"metadata": metadata})
@@ -76,7 +82,13 @@ def resize(seen: Observation) -> tuple[tuple[Action, ...], tuple[Event, ...]]:
         where = f"{primary.name}.{primary.namespace}"
         events.append(Event(f"Scaling {where} to {asked} replicas as asked of {target.name}"))
     if target.asked is not None:
-        body: Json = {"metadata": {"annotations": {ASKED_REPLICAS_ANNOTATION: None}}}
+        # Not if somebody has asked for another size since.
+        body: Json = {
+            "metadata": {
+                "resourceVersion": target.resource_version,
+                "annotations": {ASKED_REPLICAS_ANNOTATION: None},
+            }
+        }
         actions.append(Patch(DEPLOYMENTS, target.name, body))
     return tuple(actions), tuple(events)
 

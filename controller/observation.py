@@ -61,8 +61,9 @@ class Workload(Manifest):
 
     @property
     def runs(self) -> str:
-        """Hash of the template that the pods have, or will have when the rollout is through."""
-        return self.template_hash if self.hold is None else self.hold.runs
+        """Hash of the template that the pods have, or will have when the rollout is through. What holds is
+        the pause: without it, whatever the annotation says, they get the newest."""
+        return self.hold.runs if self.hold is not None and self.paused else self.template_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import orjson
 from controller.observation import Manifest, Serving, Workload
 from controller.workloads.deployment import REVISION_ANNOTATION
 from shared.errors import InvalidSpec
-from shared.hold import hold_of, rollout_of
+from shared.hold import hold_of, replicas_in, rollout_of
 from shared.names import ASKED_REPLICAS_ANNOTATION, CANARY_LABEL, GIVEN_REPLICAS_ANNOTATION
 from shared.revision import template_hash
 from shared.types.canary import Canary, CanaryStatus, parse_canary
@@ -25,6 +25,8 @@ _POD_HASH = "pod-template-hash"
 """Label by which the Deployment controller tells the pods of its ReplicaSets apart."""
 _COUNT = "deployment.kubernetes.io/revision"
 """Annotation in which it counts the templates of a Deployment."""
+_LONGEST_COUNT = 19
+"""Digits of the greatest number that it can count to. Python raises for some thousands of them."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl's copy of the whole manifest: as long as the object, and never read."""
 
@@ -107,8 +109,8 @@ def workload(obj: Json) -> Workload:
         canary=sys.intern((metadata.get("labels") or {}).get(CANARY_LABEL, "")),
         hold=hold_of(metadata),
         rollout=rollout_of(metadata),
-        given=_number(annotations.get(GIVEN_REPLICAS_ANNOTATION)),
-        asked=_number(annotations.get(ASKED_REPLICAS_ANNOTATION)),
+        given=replicas_in(annotations.get(GIVEN_REPLICAS_ANNOTATION, "")),
+        asked=replicas_in(annotations.get(ASKED_REPLICAS_ANNOTATION, "")),
     )
 
 
@@ -129,7 +131,8 @@ def _ready(replicaset: Json) -> int:
 
 
 def _count(replicaset: Json) -> int:
-    return _number((replicaset["metadata"].get("annotations") or {}).get(_COUNT)) or 0
+    count = (replicaset["metadata"].get("annotations") or {}).get(_COUNT, "")
+    return int(count) if count.isdecimal() and len(count) <= _LONGEST_COUNT else 0
 
 
 def slice_(obj: Json) -> ServiceEndpoints:
@@ -167,10 +170,6 @@ def _metadata(obj: Json) -> Json:
     annotations = metadata.get("annotations") or {}
     metadata["annotations"] = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
     return metadata
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
 
 
 def _first_template(obj: Json) -> bool:

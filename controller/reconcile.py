@@ -27,6 +27,9 @@ from shared.types.meta import Json, ObjectMeta
 
 log = logging.getLogger(__name__)
 
+FREE_AGAIN = 30.0
+"""Seconds until another try to free what carries a Canary's label without being its target."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
@@ -92,6 +95,8 @@ class Reconciler:
             self.queue.retry(key)
             return
         self._after(key, canary, decision)
+        if not await self.actor.free(key):
+            self.queue.add_after(key, FREE_AGAIN)
 
     def _after(self, key: Key, canary: Canary, decision: Decision) -> None:
         self.queue.forget(key)
@@ -149,14 +154,10 @@ class Reconciler:
 
     async def _forget(self, key: Key) -> None:
         """The Canary is gone: nothing of it is kept, and its target is nobody's again."""
-        self.queue.forget(key)
         self.stopwatches.forget(key)
         self.rounds.cancel(key)
         self.telemetry.forget(key)
-        try:
-            await self.actor.free(key)
-        except NotFound as gone:
-            log.debug("so is its target", extra={"cause": str(gone)})
-        except ClusterError as error:
-            log.warning("a target could not be freed, trying again", extra={"cause": str(error)})
+        if await self.actor.free(key):
+            self.queue.forget(key)
+        else:
             self.queue.retry(key)

@@ -22,6 +22,7 @@ from shared.types.canary import Canary
 from shared.types.meta import CustomMetadata, Json
 
 _PROXIES = ("istio-proxy", "envoy")  # their ports are the mesh's, not the application's
+_LONGEST_NAME = 63  # of a port
 
 
 def reconcile_workload_services(seen: Observation) -> tuple[Write, ...]:
@@ -43,26 +44,34 @@ def reconcile_all(seen: Observation) -> tuple[Write, ...]:
 def _reconcile(seen: Observation, names: Iterable[str]) -> tuple[Write, ...]:
     if seen.target is None:
         return ()
-    desired = desired_services(seen.canary, seen.target, seen.options)
+    primary = seen.primary
+    made = primary if primary is not None and primary.owner == seen.canary.metadata.uid else None
+    desired = desired_services(seen.canary, seen.target, seen.options, made)
     writes = (reconcile_service(seen.canary, desired[name], seen.services.get(name)) for name in names)
     return tuple(write for write in writes if write is not None)
 
 
-def desired_services(canary: Canary, target: Workload, options: Options) -> dict[str, Json]:
-    """The three Services as they are created, by name.
+def desired_services(
+    canary: Canary, target: Workload, options: Options, primary: Workload | None = None
+) -> dict[str, Json]:
+    """The three Services as they are created, by name. Those of the primary go by the primary, once it is
+    there: what becomes of the target, users have nothing to do with until it is promoted.
 
     Raises:
         InvalidSpec: the target's selector has no label to tell the pods by.
     """
     service, apex = canary.spec.service, canary.spec.apex_name
     label, value = selector_label(target, options.selector_labels)
-    spec: Json = {"type": "ClusterIP", "ports": _desired_ports(canary, target)}
+    serving: Json = {label: primary_name(value)}
+    if primary is not None:
+        serving = primary.json()["spec"]["selector"]["matchLabels"]
+    spec: Json = {"type": "ClusterIP"}
     if service.headless:
         spec["clusterIP"] = "None"
     if service.traffic_distribution:
         spec["trafficDistribution"] = service.traffic_distribution.value
 
-    def render(name: str, pods: str, extra: CustomMetadata | None) -> Json:
+    def render(name: str, pods: Json, source: Workload, extra: CustomMetadata | None) -> Json:
         return {
             "apiVersion": SERVICES.api_version,
             "kind": SERVICES.kind,
@@ -77,13 +86,13 @@ def desired_services(canary: Canary, target: Workload, options: Options) -> dict
                 "annotations": {**(extra.annotations if extra else {}), **GITOPS_IGNORE},
                 "ownerReferences": [owner_reference(canary)],
             },
-            "spec": {**spec, "selector": {label: pods}},
+            "spec": {**spec, "ports": _desired_ports(canary, source), "selector": pods},
         }
 
     return {
-        apex: render(apex, primary_name(value), service.apex),
-        primary_name(apex): render(primary_name(apex), primary_name(value), service.primary),
-        canary_name(apex): render(canary_name(apex), value, service.canary),
+        apex: render(apex, serving, primary or target, service.apex),
+        primary_name(apex): render(primary_name(apex), serving, primary or target, service.primary),
+        canary_name(apex): render(canary_name(apex), {label: value}, target, service.canary),
     }
 
 
@@ -143,8 +152,8 @@ def _managed_metadata(canary: Canary, desired: Json) -> Json:
     }
 
 
-def _desired_ports(canary: Canary, target: Workload) -> list[Json]:
-    """The Canary's port, and with portDiscovery those of the target's containers, as the API stores them."""
+def _desired_ports(canary: Canary, workload: Workload) -> list[Json]:
+    """The Canary's port, and with portDiscovery those of a workload's containers, as the API stores them."""
     service = canary.spec.service
     first: Json = {
         "name": service.port_name,
@@ -156,17 +165,17 @@ def _desired_ports(canary: Canary, target: Workload) -> list[Json]:
         first["appProtocol"] = service.app_protocol
     if not service.port_discovery:
         return [first]
-    return [first, *_discovered_ports(target, first)]
+    return [first, *_discovered_ports(workload, first)]
 
 
-def _discovered_ports(target: Workload, first: Json) -> list[Json]:
+def _discovered_ports(workload: Workload, first: Json) -> list[Json]:
     """A Service port for each container port but the one behind `first`.
 
     Numbers and names have to be unique in a Service, or the API server refuses it: of two equal numbers
     the first one counts, and a name that is taken gives way to the generated one.
     """
     numbers, names, found = {(first["port"], "TCP")}, {first["name"]}, list[Json]()
-    for container in target.json()["spec"]["template"]["spec"]["containers"]:
+    for container in workload.json()["spec"]["template"]["spec"]["containers"]:
         if container["name"] in _PROXIES:
             continue
         for index, port in enumerate(container.get("ports", ())):
@@ -176,6 +185,8 @@ def _discovered_ports(target: Workload, first: Json) -> list[Json]:
             name = port.get("name")
             if not name or name in names:
                 name = f"tcp-{container['name']}-{index}"
+            if len(name) > _LONGEST_NAME:
+                name = f"{protocol.lower()}-{number}"
             numbers.add((number, protocol))
             names.add(name)
             found.append({"name": name, "port": number, "protocol": protocol, "targetPort": number})

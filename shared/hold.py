@@ -6,13 +6,15 @@ A hold pauses the Deployment, so that its pods go on running the template of bef
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from shared.names import HOLD_ANNOTATION, ROLLOUT_ANNOTATION
 from shared.types.meta import Json
+
+_MOST_REPLICAS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,10 @@ def hold_of(metadata: Json) -> Hold | None:
         return Hold(
             str(fields["revision"]),
             str(fields["runs"]),
-            datetime.fromisoformat(fields["since"]),
+            _moment(fields["since"]),
             bool(fields.get("paused")),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return Hold("", "", datetime.fromisoformat("1970-01-01T00:00:00Z"))
 
 
@@ -72,11 +74,24 @@ def rollout_of(metadata: Json) -> Rollout | None:
     fields = _fields(text)
     try:
         images = {str(name): (str(old), str(new)) for name, (old, new) in fields["images"].items()}
-        return Rollout(
-            str(fields["revision"]), str(fields["user"]), datetime.fromisoformat(fields["at"]), images
-        )
-    except (AttributeError, KeyError, TypeError, ValueError):
+        return Rollout(str(fields["revision"]), str(fields["user"]), _moment(fields["at"]), images)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
+
+
+def replicas_in(text: str) -> int | None:
+    """The replicas that an annotation gives; None where it is no number that the API server would take."""
+    if not text.isdecimal() or len(text) > len(str(_MOST_REPLICAS)) or int(text) > _MOST_REPLICAS:
+        return None
+    return int(text)
+
+
+def _moment(text: str) -> datetime:
+    """In UTC. One without its zone is none: it cannot be compared with any other."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return found.astimezone(UTC)
 
 
 def _fields(text: str) -> dict[str, Any]:

@@ -109,9 +109,10 @@ def deployment(
 
 
 def target(template_hash: str = OLD, *, replicas: int = 0, ready: bool = True, **changes: Any) -> Workload:
-    """podinfo itself, running the template of that hash."""
+    """podinfo itself, running the template of that hash. With a hold it is paused."""
     seen = project(deployment(replicas=replicas))
-    return replace(seen, template_hash=template_hash, available=replicas if ready else 0, **changes)
+    held = {"paused": changes.get("hold") is not None}
+    return replace(seen, template_hash=template_hash, available=replicas if ready else 0, **(held | changes))
 
 
 def primary(revision: str = OLD, *, replicas: int = 2, ready: bool = True, **changes: Any) -> Workload:

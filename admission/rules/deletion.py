@@ -7,7 +7,7 @@ from admission.rules.changes import RUNNING
 from admission.rules.rule import Change
 from admission.rules.wording import forbidden
 from shared.errors import Problem
-from shared.names import BREAK_GLASS_ANNOTATION, FINALIZER
+from shared.names import BREAK_GLASS_ANNOTATION
 from shared.resources import CANARIES, DEPLOYMENTS
 from shared.types.alert import AlertProvider
 from shared.types.canary import Canary, Phase
@@ -19,14 +19,14 @@ def pods_are_left(change: Change[Canary], lookup: Lookup) -> Iterator[Problem]:
     """Deleting a Canary leaves the application its pods.
 
     The primary and the Services go with their Canary, and the target stands at zero while the primary serves.
-    Let through is a Canary whose target is gone, and one that the controller puts back first (its finalizer
-    is there). Annotation `pinfeather.dev/break-glass` turns this into a warning.
+    Let through is a Canary whose target is gone. Annotation `pinfeather.dev/break-glass` turns this into a
+    warning.
 
         <object>: Forbidden: the primary goes with the Canary, and Deployment podinfo has no pods of its own;
         delete the Deployment first, or set annotation pinfeather.dev/break-glass to a reason
     """
     canary = change.subject
-    if FINALIZER in canary.metadata.finalizers or canary.status.phase is Phase.NONE:
+    if canary.status.phase is Phase.NONE:
         return
     target = lookup.get(DEPLOYMENTS, canary.metadata.namespace, canary.spec.target_ref.name)
     if target is not None and not (target.get("spec") or {}).get("replicas", 1):
@@ -47,7 +47,7 @@ def no_rollout_runs(change: Change[Canary], _: Lookup) -> Iterator[Problem]:
         to its end
     """
     canary = change.subject
-    if canary.status.phase in RUNNING and FINALIZER not in canary.metadata.finalizers:
+    if canary.status.phase in RUNNING:
         stays = "what stays is the target, with a revision that was not analysed to its end"
         yield forbidden("", f"is {canary.status.phase}; {stays}")
 

@@ -11,6 +11,7 @@ from controller.observation import CheckKind, Observation, Workload
 from controller.phases.rest import cancel, restart, roll_back
 from controller.phases.step import Step, canary_readiness, drained, enter, full_name, stay, update, warning
 from controller.readiness import Waiting
+from controller.workloads import initial_replicas
 from shared.types.canary import CanaryStatus, Phase
 
 
@@ -26,7 +27,8 @@ def progressing(seen: Observation) -> Step:
     if target.hold is not None:
         return _release(seen, target)
     if strayed(target) and seen.canary.spec.autoscaler_ref is None:
-        return Step(status, "ScalingBack", actions=(Scale(target.name, max(1, target.given or 1)),))
+        back = Scale(target.name, target.given or initial_replicas(seen))
+        return Step(status, "ScalingBack", actions=(back,))
     if status.canary_weight > 0 and seen.endpoints.canary == 0:
         return _fail(
             seen, f"Halt {full_name(canary)} advancement the canary has no ready endpoints", weight=0

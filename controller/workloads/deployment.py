@@ -67,7 +67,7 @@ def render_primary(canary: Canary, target: Workload, options: Options) -> Json:
         InvalidSpec: the target's selector has no label to tell the primary's pods by.
     """
     label, value = selector_label(target, options.selector_labels)
-    metadata = target.json()["metadata"]
+    metadata, selector = target.json()["metadata"], {label: primary_name(value)}
     return {
         "apiVersion": DEPLOYMENTS.api_version,
         "kind": DEPLOYMENTS.kind,
@@ -86,9 +86,9 @@ def render_primary(canary: Canary, target: Workload, options: Options) -> Json:
             "ownerReferences": [ownership.owner_reference(canary)],
         },
         "spec": {
-            **_primary_spec(target, label, value),
+            **_primary_spec(target, (label, value), selector),
             "replicas": max(1, target.replicas),
-            "selector": {"matchLabels": {label: primary_name(value)}},
+            "selector": {"matchLabels": selector},
         },
     }
 
@@ -101,11 +101,10 @@ def promote(canary: Canary, primary: Workload, target: Workload, options: Option
         InvalidSpec: as in `render_primary`.
     """
     check_owned(primary, canary)
-    label, value = selector_label(target, options.selector_labels)
-    spec = primary.json()["spec"]
+    told_by, spec = selector_label(target, options.selector_labels), primary.json()["spec"]
     have = {key: spec[key] for key in _COPIED if key in spec}
     have["template"] = bare_template(spec["template"])
-    changes = merge_diff(have, _primary_spec(target, label, value))
+    changes = merge_diff(have, _primary_spec(target, told_by, spec["selector"]["matchLabels"]))
     if not changes and primary.revision == target.template_hash:
         return None
     metadata = {
@@ -118,24 +117,28 @@ def promote(canary: Canary, primary: Workload, target: Workload, options: Option
     return Patch(DEPLOYMENTS, primary.name, body)
 
 
-def _primary_spec(target: Workload, label: str, value: str) -> Json:
-    """The part of the spec that a promotion copies."""
-    spec = target.json()["spec"]
+def _primary_spec(target: Workload, told_by: tuple[str, str], selector: dict[str, str]) -> Json:
+    """The part of the spec that a promotion copies. The primary's own selector cannot be changed any more,
+    while a target that was created again may have another one.
+    """
+    (label, value), spec = told_by, target.json()["spec"]
+    own = {label: primary_name(value), **selector}
     template = bare_template(spec["template"])
     metadata: Json = {**template["metadata"]}
-    metadata["labels"] = {**metadata.get("labels", {}), label: primary_name(value)}
+    metadata["labels"] = {**metadata.get("labels", {}), **own}
     if "annotations" in metadata:
         metadata["annotations"] = _own_annotations(metadata["annotations"])
     copied = {key: spec[key] for key in _COPIED if key in spec}
-    pods = _spread_apart(template["spec"], label, value)
+    pods = _spread_apart(template["spec"], told_by, own[label])
     return {**copied, "template": {"metadata": metadata, "spec": pods}}
 
 
-def _spread_apart(pods: Json, label: str, value: str) -> Json:
+def _spread_apart(pods: Json, told_by: tuple[str, str], own: str) -> Json:
     """The pod spec whose anti-affinity and spread constraints mean the primary's pods, not the target's.
 
     `pods` is freshly parsed and is changed in place.
     """
+    label, value = told_by
     anti = (pods.get("affinity") or {}).get("podAntiAffinity") or {}
     terms = [
         *anti.get("requiredDuringSchedulingIgnoredDuringExecution", ()),
@@ -149,11 +152,11 @@ def _spread_apart(pods: Json, label: str, value: str) -> Json:
         selector: Json = term.get("labelSelector") or {}
         labels: dict[str, str] = selector.get("matchLabels") or {}
         if labels.get(label) == value:
-            labels[label] = primary_name(value)
+            labels[label] = own
         expressions: list[dict[str, Any]] = selector.get("matchExpressions") or []
         for expression in expressions:
             if expression["key"] == label and value in expression.get("values", ()):
-                expression["values"] = [primary_name(v) if v == value else v for v in expression["values"]]
+                expression["values"] = [own if v == value else v for v in expression["values"]]
     return pods
 
 

@@ -219,9 +219,9 @@ class Oracle:
     def _promoted(self, view: View, primary: Json) -> Iterator[str]:
         """I3."""
         revision = primary["metadata"]["annotations"][REVISION_ANNOTATION]
-        if view.phase != "Promoting" or revision != view.status["lastAppliedSpec"]:
-            analysed = view.status["lastAppliedSpec"]
-            yield f"I3: the primary was given {revision} in phase {view.phase} of {analysed}"
+        unborn = view.phase == "Initializing" and view.route is None
+        if not unborn and (view.phase != "Promoting" or revision != view.status["lastAppliedSpec"]):
+            yield f"I3: the primary was given {revision} in phase {view.phase}: {view.status}"
         copied = self._templates.get(revision)
         if copied is None or copied["spec"] != primary["spec"]["template"]["spec"]:
             yield f"I3: the primary's pods are not those of {revision}"

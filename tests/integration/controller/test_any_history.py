@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -309,6 +310,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert all(each["status"] == "True" for each in view.status["conditions"] if each["type"] == "Ready")
 
 
+@pytest.mark.timeout(300)
 def test_any_history_is_safe_and_ends_well() -> None:
     run_state_machine_as_test(
         AnyHistory,

@@ -63,6 +63,13 @@ class AnyWrite(AnyHistory):
 
         self.do(edit(), pause)
 
+    @rule(replicas=st.integers(0, 3), pause=PAUSES)
+    def somebody_scales(self, replicas: int, pause: float) -> None:
+        """By the subresource, which admission only hears of."""
+        body: Json = {"spec": {"replicas": replicas}}
+        namespace = self.here.world.namespace
+        self.do(self.here.world.cluster.patch(DEPLOYMENTS, APP, namespace, body, subresource="scale"), pause)
+
     @rule(paused=st.booleans(), pause=PAUSES)
     def somebody_pauses_or_resumes(self, paused: bool, pause: float) -> None:  # noqa: FBT001 - drawn
         self.do(self.here.world.patch_deployment(APP, {"paused": paused or None}), pause)

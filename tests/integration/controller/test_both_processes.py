@@ -2,33 +2,34 @@
 
 import asyncio
 import itertools
-import os
-import shutil
+import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
 from admission.__main__ import Admission
 from admission.settings import Settings
 from shared.cluster import Cluster
-from shared.errors import ClusterError, NotFound
+from shared.errors import NotFound
 from shared.hold import hold_of
 from shared.names import CANARY_LABEL, HOLD_ANNOTATION, WEBHOOKS
 from shared.resources import CANARIES, DEPLOYMENTS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
 from shared.types.meta import Json
 from tests.integration.controller import objects
 from tests.integration.controller.conftest import Stage
+from tests.integration.controller.gate import registered
 from tests.integration.controller.objects import APP, FIRST, SECOND, THIRD, image
 from tests.integration.controller.world import World
-from tests.waiting import POLL, eventually
+from tests.integration.kubectl.command import BINARY, Kubectl
+from tests.waiting import eventually
 
-KUBECTL = Path(shutil.which("kubectl") or "kubectl")
+pytestmark = pytest.mark.skipif(not BINARY.exists(), reason="kubectl is not installed beside this Python")
+
 PRIMARY = f"{APP}-primary"
 WAITS_AT_TEN: Json = {"stepWeights": [10, 50], "interval": "60s"}
 _numbers = itertools.count(1)
@@ -68,25 +69,10 @@ class Town:
 
     async def kubectl(self, *arguments: str, stdin: Json | None = None, code: int = 0) -> str:
         """What it prints, warnings included."""
-        environment = {
-            "KUBECONFIG": str(self.stage.kubeconfig),
-            "HOME": str(self.folder),
-            "PATH": os.environ["PATH"],
-        }
-        process = await asyncio.create_subprocess_exec(
-            str(KUBECTL),
-            "-n",
-            self.world.namespace,
-            *arguments,
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate(orjson.dumps(stdin) if stdin is not None else None)
-        text = output.decode()
-        assert process.returncode == code, text
-        return text
+        kubectl = Kubectl(self.stage.kubeconfig, self.world.namespace, self.folder)
+        ran = await kubectl.run(*arguments, stdin=json.dumps(stdin) if stdin is not None else "")
+        assert ran.code == code, ran
+        return ran.out + ran.err
 
     def deployment(self, name: str = APP) -> Json:
         return self.world.feed.state[DEPLOYMENTS.plural, name]
@@ -121,43 +107,13 @@ async def town(stage: Stage, tmp_path: Path) -> AsyncIterator[Town]:
     made = Town(world, stage, told, tmp_path)
     async with await Cluster.connect(stage.kubeconfig) as admin:
         await made.open()
-        await _asked(admin)
+        await registered(admin)
         await world.start()
         yield made
         for resource in (MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS):
             await admin.delete(resource, WEBHOOKS)
-        await _forgotten(admin)
+        await registered(admin, wanted=False)
         await made.close()
-
-
-def _wrong(namespace: str) -> Json:
-    body = objects.canary(namespace, name="wrong")
-    body["spec"]["targetRef"]["name"] = "podinfo-primary"
-    return body
-
-
-async def _asked(admin: Cluster) -> None:
-    """Return when the API server goes by the registration."""
-    while True:
-        try:
-            await admin.create(CANARIES, _wrong("default"))
-        except ClusterError as refused:
-            assert "admission webhook" in str(refused), refused
-            return
-        await admin.delete(CANARIES, "wrong", "default")
-        await asyncio.sleep(POLL)
-
-
-async def _forgotten(admin: Cluster) -> None:
-    """Return when it goes by it no more: other tests use the same server."""
-    while True:
-        try:
-            await admin.create(CANARIES, _wrong("default"))
-        except ClusterError:
-            await asyncio.sleep(POLL)
-            continue
-        await admin.delete(CANARIES, "wrong", "default")
-        return
 
 
 async def at_ten(town: Town) -> None:

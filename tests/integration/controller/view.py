@@ -92,7 +92,8 @@ class View:
     @property
     def analysed(self) -> bool:
         """Whether the target's pods run what the analysis is about."""
-        held = hold_of(self.target["metadata"]) if self.target else None
+        paused = self.target is not None and self.target["spec"].get("paused")
+        held = hold_of(self.target["metadata"]) if self.target and paused else None
         hashed = template_hash(self.target["spec"]["template"]) if self.target else None
         return (held.runs if held else hashed) == self.status.get("lastAppliedSpec")
 

@@ -93,6 +93,9 @@ class FakeCaches:
         ours = [o for o in self.objects if o["kind"] == resource.kind]
         return [o for o in ours if not namespace or o["metadata"]["namespace"] == namespace]
 
+    def count(self, resource: Resource, namespace: str) -> int:
+        return len(self.list(resource, namespace))
+
     def remember(self, obj: Json) -> None:
         self.objects.append(obj)
 

@@ -1,12 +1,13 @@
 """What a person, a pipeline or GitOps does to a target becomes a safe rollout."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
 from admission.pinning import mutate, scale
 from admission.request import User
-from shared.hold import Rollout, rollout_of
+from controller.projections import workload
+from shared.hold import Rollout, render, rollout_of
 from shared.names import (
     ASKED_REPLICAS_ANNOTATION,
     BREAK_GLASS_ANNOTATION,
@@ -72,9 +73,17 @@ class TestTemplates:
         old["status"]["replicas"] = 1
         assert hold(set_image(old, SECOND)) is not None
 
-    def test_without_pods_there_is_nothing_to_hold(self) -> None:
-        kept = set_image(target(replicas=0), SECOND)
+    def test_at_rest_without_pods_there_is_nothing_to_hold(self) -> None:
+        old = target(replicas=0)
+        kept = after(with_image(old, SECOND), old, governed(Phase.SUCCEEDED))
         assert hold(kept) is None and "paused" not in kept["spec"]
+
+    @pytest.mark.parametrize("phase", [Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING])
+    def test_a_canary_that_was_scaled_to_zero_may_still_have_traffic_when_it_comes_back(
+        self, phase: Phase
+    ) -> None:
+        old = target(replicas=0)
+        assert hold(after(with_image(old, SECOND), old, governed(phase))) is not None
 
     def test_a_labelled_target_is_held_although_its_canary_is_not_known(self) -> None:
         assert hold(after(with_image(target(), SECOND), target(), None)) is not None
@@ -99,6 +108,21 @@ class TestTemplates:
         old = edited(target(), lambda obj: obj["metadata"].update(ownerReferences=[owner]))
         assert mutate(request(with_image(old, SECOND), old), None).patch == ()
 
+    def test_to_claim_that_a_canary_made_it_does_not_let_a_template_through(self) -> None:
+        owner = {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "podinfo", "controller": True}
+        new = edited(
+            with_image(target(), SECOND), lambda obj: obj["metadata"].update(ownerReferences=[owner])
+        )
+        for known in (governed(), None):
+            assert hold(after(new, target(), known)) is not None
+        new.pop("status")
+        assert after(new, None)["spec"]["replicas"] == 0
+
+    def test_a_copied_label_makes_no_target(self) -> None:
+        old = edited(target(), lambda obj: obj["metadata"].update(name="worker"))
+        for new in (with_image(old, SECOND), edited(old, lambda obj: obj["metadata"].pop("labels"))):
+            assert after(new, old, governed()) == new
+
     def test_the_person_is_told(self) -> None:
         new = with_image(target(), SECOND)
         (told,) = mutate(request(new, target()), governed()).warnings
@@ -109,7 +133,7 @@ class TestTemplates:
         (told,) = mutate(request(new, target()), governed(suspended=True)).warnings
         assert told.endswith("; the Canary is suspended: resume it first")
         old = target(replicas=0)
-        (told,) = mutate(request(with_image(old, SECOND), old), governed()).warnings
+        (told,) = mutate(request(with_image(old, SECOND), old), governed(Phase.SUCCEEDED)).warnings
         assert told == "Canary test/podinfo analyses the new template of podinfo before it serves users"
 
 
@@ -170,8 +194,28 @@ class TestHolds:
         assert GIVEN_REPLICAS_ANNOTATION not in annotations(kept)
         assert HOLD_ANNOTATION not in annotations(after(edited(target(), forge), target()))
 
+    def test_a_template_that_another_webhook_takes_back_is_not_left_paused(self) -> None:
+        old = target()
+        first = after(with_image(old, SECOND), old)
+        assert first["spec"]["paused"]
+        again = after(with_image(first, FIRST), old)
+        assert hold(again) is None and "paused" not in again["spec"]
+
+    def test_a_time_that_cannot_be_compared_makes_the_annotation_unreadable(self) -> None:
+        for since in ("2020-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "yesterday"):
+            text = f'{{"revision": "a", "runs": "b", "since": "{since}"}}'
+            waits = hold({"metadata": {"annotations": {HOLD_ANNOTATION: text}}})
+            assert waits is not None and (waits.revision, waits.since.tzinfo) == ("", UTC)
+
 
 class TestWhoDidIt:
+    def test_nobody_can_forge_which_images_they_were(self) -> None:
+        new = with_image(target(), SECOND)
+        said = render(Rollout(revision(new), "alice", NOW, {}))
+        forged = edited(new, lambda obj: obj["metadata"].update(annotations={ROLLOUT_ANNOTATION: said}))
+        told = rollout_of(after(forged, target())["metadata"])
+        assert told is not None and told.images == {"podinfod": (FIRST, SECOND)}
+
     def test_user_time_and_images_stand_in_an_annotation(self) -> None:
         for old in (target(), target(replicas=0)):
             kept = set_image(old, SECOND)
@@ -216,6 +260,16 @@ class TestReplicas:
         assert kept["spec"]["replicas"] == 0 and ASKED_REPLICAS_ANNOTATION not in annotations(kept)
         assert answer.warnings == ("Canary test/podinfo ignores replicas 5: autoscaler podinfo decides",)
 
+    def test_zero_goes_nowhere_and_takes_nothing_down(self) -> None:
+        new = edited(target(), lambda obj: obj["spec"].update(replicas=0))
+        answer = mutate(request(new, target()), governed())
+        kept = stored(new, answer)
+        assert kept["spec"]["replicas"] == 2 and ASKED_REPLICAS_ANNOTATION not in annotations(kept)
+        assert answer.warnings == (
+            "Canary test/podinfo ignores replicas 0: whoever wants to take the application down scales "
+            "podinfo-primary",
+        )
+
     def test_before_there_is_a_primary_the_target_is_the_application(self) -> None:
         new = edited(target(), lambda obj: obj["spec"].update(replicas=5))
         assert after(new, target(), governed(Phase.INITIALIZING)) == new
@@ -232,6 +286,17 @@ class TestReplicas:
         assert (kept["spec"]["replicas"], annotations(kept)[ASKED_REPLICAS_ANNOTATION]) == (0, "3")
         assert after(new, None, governed(Phase.NONE))["spec"]["replicas"] == 3
 
+    @pytest.mark.parametrize("text", ["", "many", "-1", "2147483648", "9" * 5000])
+    def test_a_wish_that_is_no_number_of_replicas_is_none(self, text: str) -> None:
+        old = edited(
+            target(), lambda obj: obj["metadata"].update(annotations={ASKED_REPLICAS_ANNOTATION: "3"})
+        )
+        new = edited(
+            old, lambda obj: obj["metadata"]["annotations"].update({ASKED_REPLICAS_ANNOTATION: text})
+        )
+        assert after(new, old) == old
+        assert workload(new).asked is None
+
     def test_scale_is_let_through_with_a_word(self) -> None:
         def scaling(canary: object, number: int = 5) -> tuple[str, ...]:
             old = {"metadata": {"name": "podinfo", "namespace": "test"}, "spec": {"replicas": 2}}
@@ -240,8 +305,11 @@ class TestReplicas:
             assert answer.allowed and answer.patch == ()
             return answer.warnings
 
-        told = "Canary test/podinfo: replicas 5 goes to podinfo-primary, which serves the users"
-        assert scaling(governed()) == (told,)
+        told = (
+            "Canary test/podinfo: replicas 5 goes to podinfo-primary{}; the rollout decides those of podinfo"
+        )
+        assert scaling(governed()) == (told.format(""),)
+        assert scaling(governed(suspended=True)) == (told.format(" when the Canary is resumed"),)
         assert scaling(governed(autoscaler="hpa")) == (
             "Canary test/podinfo ignores replicas 5: autoscaler hpa decides",
         )

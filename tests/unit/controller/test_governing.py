@@ -12,7 +12,13 @@ from controller.observation import Elapsed, Endpoints, Observation, Serving
 from controller.phases.initialization import unsettled
 from controller.projections import serving, workload
 from shared.hold import Hold, Rollout, render
-from shared.names import CANARY_LABEL, GIVEN_REPLICAS_ANNOTATION, HOLD_ANNOTATION
+from shared.names import (
+    ASKED_REPLICAS_ANNOTATION,
+    CANARY_LABEL,
+    GIVEN_REPLICAS_ANNOTATION,
+    HOLD_ANNOTATION,
+    ROLLOUT_ANNOTATION,
+)
 from shared.revision import template_hash
 from shared.types.canary import Phase
 from tests.builders import NEW, NEWER, NOW, OLD, canary, deployment, observation, primary, route, target
@@ -93,6 +99,25 @@ class TestHolds:
         seen = observation(canary(phase), target=target(NEWER, hold=held))
         assert lifts(decide(seen)) or phase is Phase.WAITING
 
+    def test_an_annotation_alone_holds_nothing(self) -> None:
+        """A target that runs on with a hold on it gets its pods from the newest template."""
+        of = canary(Phase.PROMOTING, status={"canaryWeight": 50, "lastAppliedSpec": NEW})
+        runs_on = target(NEWER, replicas=2, hold=HELD, paused=False)
+        seen = observation(
+            of, target=runs_on, primary=primary(NEW, ready=False), endpoints=BOTH, route=route(50, of)
+        )
+        assert runs_on.runs == NEWER
+        assert decide(seen).status.canary_weight == 0
+
+    def test_a_canary_that_cannot_be_run_keeps_nothing_from_rolling_out(self) -> None:
+        held = target(NEWER, replicas=2, hold=HELD)
+        other = canary(Phase.NONE, provider="istio")
+        assert lifts(decide(observation(other, target=held, primary=None, route=None)))
+        begun = canary(
+            Phase.PROGRESSING, status={"canaryWeight": 10, "lastAppliedSpec": NEW}, provider="istio"
+        )
+        assert not lifts(decide(observation(begun, target=held, endpoints=BOTH)))
+
     def test_one_that_does_not_end_is_said(self) -> None:
         old = Hold(NEWER, NEW, NOW - timedelta(hours=1))
         seen = progressing(0, NEWER, target=target(NEWER, replicas=2, hold=old), elapsed=Elapsed(route=1))
@@ -122,6 +147,15 @@ class TestSizes:
         assert Scale("podinfo", 2) in decision.actions
         assert patches(decision, "podinfo-primary") == [{"spec": {"replicas": 5}}]
 
+    def test_one_that_was_scaled_up_at_rest_is_analysed_at_the_primarys_size(self) -> None:
+        seen = progressing(0, target=target(NEW, replicas=7, given=0), primary=primary(OLD, replicas=4))
+        assert Scale("podinfo", 4) in decide(seen).actions
+
+    def test_a_size_asked_for_since_is_not_lost(self) -> None:
+        decision = decide(observation(target=target(asked=5, given=0), endpoints=Endpoints(2, 0)))
+        (body,) = patches(decision, "podinfo")
+        assert body["metadata"] == {"resourceVersion": "5", "annotations": {ASKED_REPLICAS_ANNOTATION: None}}
+
     def test_zero_does_not_take_the_application_down(self) -> None:
         decision = decide(progressing(10, target=target(NEW, replicas=0, given=2)))
         assert patches(decision, "podinfo-primary") == []
@@ -144,8 +178,8 @@ class TestLabels:
     def test_the_target_of_a_canary_that_is_gone_is_nobodys_again(self) -> None:
         freed = free(target(NEW, hold=HELD, given=0)).body
         assert freed["metadata"]["labels"] == {CANARY_LABEL: None}
-        assert freed["metadata"]["annotations"][HOLD_ANNOTATION] is None
-        assert freed["metadata"]["annotations"][GIVEN_REPLICAS_ANNOTATION] is None
+        marks = (HOLD_ANNOTATION, ROLLOUT_ANNOTATION, GIVEN_REPLICAS_ANNOTATION, ASKED_REPLICAS_ANNOTATION)
+        assert freed["metadata"]["annotations"] == dict.fromkeys(marks)
         assert freed["spec"] == {"paused": None}
         assert "spec" not in free(target(NEW)).body
 
@@ -154,6 +188,14 @@ class TestLabels:
         (ready,) = [each for each in decision.status.conditions if each.type == "Ready"]
         assert ready.reason == "TargetClaimed"
         assert ready.message == "Canary older is older and has the same target or apex; delete one of the two"
+
+    def test_nor_does_it_say_that_the_others_route_is_in_the_way(self) -> None:
+        older = canary().model_copy(
+            update={"metadata": canary().metadata.model_copy(update={"uid": "u0", "name": "older"})}
+        )
+        decision = decide(observation(claimed_by="older", route=route(30, older)))
+        (ready,) = [each for each in decision.status.conditions if each.type == "Ready"]
+        assert (ready.reason, decision.actions) == ("TargetClaimed", ())
 
 
 SERVES = {
@@ -213,6 +255,7 @@ def test_who_started_a_rollout_is_told_with_it() -> None:
 
 def test_marks_are_read_off_the_deployment() -> None:
     obj = deployment(replicas=2)
+    obj["spec"]["paused"] = True
     obj["metadata"]["annotations"] = {
         HOLD_ANNOTATION: render(HELD),
         GIVEN_REPLICAS_ANNOTATION: "2",

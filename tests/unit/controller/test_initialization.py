@@ -96,6 +96,21 @@ def test_a_template_that_lands_while_initializing_is_analysed_afterwards() -> No
     assert started.status.last_applied_spec == NEW
 
 
+def test_who_scales_the_application_up_before_users_are_on_the_primary_means_both() -> None:
+    seen = initialized_but_for_the_target(route=route(0), elapsed=Elapsed(route=3.0))
+    grown = decide(replace(seen, target=target(replicas=10)))
+    assert grown.status.phase is Phase.INITIALIZING
+    (patch,) = grown.actions
+    assert isinstance(patch, Patch) and patch.name == "podinfo-primary"
+    assert patch.body == {"metadata": {"resourceVersion": "5"}, "spec": {"replicas": 10}}
+    ref = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}
+    scaled = canary(Phase.INITIALIZING, status={"lastAppliedSpec": ""}, autoscalerRef=ref)
+    metadata = {"name": "podinfo", "namespace": "test", "uid": "h", "resourceVersion": "1"}
+    body = {"metadata": metadata, "spec": {"scaleTargetRef": {"name": "podinfo"}}}
+    decision = decide(replace(seen, canary=scaled, autoscaler=manifest(body), target=target(replicas=10)))
+    assert not [a for a in decision.actions if isinstance(a, Patch) and a.name == "podinfo-primary"]
+
+
 def test_a_missing_target_is_said_in_a_condition_and_once_in_an_event() -> None:
     seen = starting(target=None)
     first = decide(seen)

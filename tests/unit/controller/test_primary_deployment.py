@@ -233,6 +233,21 @@ def test_what_the_target_lost_is_taken_from_the_primary() -> None:
     assert promote(canary(), workload(result), workload(after), Options()) is None
 
 
+def test_the_primary_keeps_its_selector_whatever_that_of_a_target_which_was_created_again() -> None:
+    apart = [{"topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "shop"}}}]
+    again = with_pods(topologySpreadConstraints=apart)
+    again["spec"]["selector"]["matchLabels"] = again["spec"]["template"]["metadata"]["labels"] = {
+        "app": "shop"
+    }
+    before = primary_of(target())
+    patch = promote(canary(), before, workload(again), Options())
+    assert patch is not None
+    spec = merged(before.json()["spec"], patch.body["spec"])
+    assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+    (constraint,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert constraint["labelSelector"] == spec["selector"]
+
+
 def test_replicas_are_not_promoted() -> None:
     obj = target()
     obj["spec"]["replicas"] = 7

@@ -1,6 +1,7 @@
 """The generated Services: what they are, and that they are left alone once they are right."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,6 +153,16 @@ def test_port_discovery_adds_the_containers_other_ports(target_port: int | str) 
         ("tcp-podinfod-2", 9999, 9999, "TCP"),
         ("dns", 53, 53, "UDP"),
     ]
+
+
+def test_the_name_of_a_discovered_port_is_not_too_long() -> None:
+    of = canary(service={**SERVICE, "portDiscovery": True})
+    container = {
+        "name": "c" * 60,
+        "ports": [{"containerPort": 9898}, {"containerPort": 53, "protocol": "UDP"}],
+    }
+    ports = desired(of, {"containers": [container]})["podinfo-canary"]["spec"]["ports"]
+    assert [port["name"] for port in ports] == ["http", "udp-53"]
 
 
 def test_port_discovery_never_makes_a_service_that_the_api_server_refuses() -> None:
@@ -307,3 +318,30 @@ def test_all_three_are_reconciled_together() -> None:
     seen = observation(target=target(), services={"podinfo": as_stored(wanted["podinfo"])})
     created = [write for write in reconcile_all(seen) if isinstance(write, Create)]
     assert [write.manifest["metadata"]["name"] for write in created] == ["podinfo-primary", "podinfo-canary"]
+
+
+def test_users_stay_with_the_primary_when_the_target_is_created_again_with_another_selector() -> None:
+    seen = observation()
+    services = {name: as_stored(body) for name, body in desired().items()}
+    other = deployment()
+    other["spec"]["selector"]["matchLabels"] = other["spec"]["template"]["metadata"]["labels"] = {
+        "app": "shop"
+    }
+    (write,) = reconcile_all(replace(seen, target=workload(other), services=services))
+    assert isinstance(write, Patch) and write.name == "podinfo-canary"
+    assert write.body["spec"] == {"selector": {"app": "shop"}}
+
+
+def test_ports_that_a_new_template_drops_stay_the_primarys_until_it_is_promoted() -> None:
+    of = canary(service={**SERVICE, "portDiscovery": True})
+    before, after = deployment("podinfo-primary"), deployment()
+    before["spec"]["template"]["spec"]["containers"][0]["ports"].append(
+        {"name": "grpc", "containerPort": 9999}
+    )
+    services = desired_services(of, workload(after), Options(), workload(before))
+    ports = {name: [port["name"] for port in body["spec"]["ports"]] for name, body in services.items()}
+    assert ports == {
+        "podinfo": ["http", "grpc"],
+        "podinfo-primary": ["http", "grpc"],
+        "podinfo-canary": ["http"],
+    }

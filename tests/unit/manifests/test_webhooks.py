@@ -81,7 +81,7 @@ def test_rules_name_what_they_mean() -> None:
     ours = ("canaries", "canaries/status", "metrictemplates", "alertproviders")
     changes = ("UPDATE", "DELETE")
     assert said == {
-        "target.pinfeather.dev": {("apps", "v1", "deployments", "UPDATE")},
+        "target.pinfeather.dev": {("apps", "v1", "deployments", "CREATE", "UPDATE")},
         "newcomer.pinfeather.dev": {("apps", "v1", "deployments", "CREATE", "UPDATE")},
         "canaries.pinfeather.dev": {("flagger.app", "v1beta1", each, "CREATE", *changes) for each in ours},
         "governed.pinfeather.dev": {
