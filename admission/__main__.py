@@ -94,6 +94,7 @@ class Admission:
             work.cancel()
             await self._listener.stop()
             await probes.stop()
+            await asyncio.gather(work, return_exceptions=True)
 
     def problem(self) -> str | None:
         """Why the API server should ask another replica; None while it may ask this one."""

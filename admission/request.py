@@ -7,7 +7,7 @@ where our label is in the bytes, they are most likely needed, and all is read at
 `server` reads, `handlers` opens; `response` echoes the uid.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -29,6 +29,7 @@ from shared.resources import (
 )
 from shared.types.meta import Json
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 API_VERSION = "admission.k8s.io/v1"
@@ -45,6 +46,7 @@ _RESOURCES = {
 """What can be under review. Anything else was sent here by mistake: the failurePolicy decides."""
 _LABEL = CANARY_LABEL.encode()
 _ABSENT: Any = None
+_NULL = msgspec.Raw(b"null")
 _LONGEST_REASON = 300
 
 
@@ -68,8 +70,8 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. `new` is None on DELETE, `old` on CREATE; both are as the API server sends them, but may lack
-    their managed fields."""
+    """One request. `new` is None on DELETE, `old` on CREATE; both are as the API server sends them, though
+    perhaps without managed fields."""
 
     uid: str
     operation: Operation
@@ -108,9 +110,10 @@ class Envelope:
             BadReview: an object is missing, is none, or is of another kind than the request says.
         """
         deleted, created = self.operation is Operation.DELETE, self.operation is Operation.CREATE
-        new = None if deleted else self._object(self._new, "object")
-        old = None if created else self._object(self._old, "oldObject")
-        named = _name(new or {}, self.name)
+        new = None if deleted else self._object(self._new, "object", {})
+        kept = _kept(self._old, self._new, new)
+        old = None if created else self._object(self._old, "oldObject", kept)
+        named = _name(new or old or {}, self.name)
         return Request(
             uid=self.uid,
             operation=self.operation,
@@ -125,11 +128,11 @@ class Envelope:
             old=old,
         )
 
-    def _object(self, found: object, where: str) -> Json:
+    def _object(self, found: object, where: str, kept: Json) -> Json:
         if isinstance(found, _Governed):
-            found = found.whole()
+            found = _tried(found.whole, kept, f"request.{where}")
         elif isinstance(found, msgspec.Raw):
-            found = _decoded(_ANYTHING, found, f"request.{where}")
+            found = _tried(_ANYTHING.decode, found, f"request.{where}")
         if not isinstance(found, dict):
             raise BadReview(f"request.{where}: an object is needed for {self.operation}")
         expected = _kind(self.resource, self.subresource)
@@ -164,19 +167,27 @@ class _Governed(msgspec.Struct, frozen=True, rename="camel"):
     api_version: Any = None
     kind: Any = None
     metadata: dict[str, msgspec.Raw] | None = None
-    spec: Any = None
-    status: Any = None
+    spec: msgspec.Raw = _NULL
+    status: msgspec.Raw = _NULL
 
-    def whole(self) -> Json:
-        """As JSON."""
+    def whole(self, kept: Json) -> Json:
+        """As JSON. `kept` are the parts that were read before."""
         decode = _ANYTHING.decode
         found = {key: decode(raw) for key, raw in (self.metadata or {}).items() if key != "managedFields"}
-        obj: Json = {"apiVersion": self.api_version, "kind": self.kind, "metadata": found}
-        if self.spec is not None:
-            obj["spec"] = self.spec
-        if self.status is not None:
-            obj["status"] = self.status
+        obj: Json = {"apiVersion": self.api_version, "kind": self.kind, "metadata": found, **kept}
+        if "spec" not in kept and self.spec != _NULL:
+            obj["spec"] = decode(self.spec)
+        if "status" not in kept and self.status != _NULL:
+            obj["status"] = decode(self.status)
         return obj
+
+
+def _kept(old: object, new: object, read: Json | None) -> Json:
+    """What of the old object is in the new one, `read`, as it was: parsed once, and found equal at once."""
+    if read is None or not isinstance(old, _Governed) or not isinstance(new, _Governed):
+        return {}
+    same = {"spec": old.spec == new.spec, "status": old.status == new.status}
+    return {name: read[name] for name, is_same in same.items() if is_same and name in read}
 
 
 class _Request(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
@@ -212,9 +223,8 @@ def read(body: bytes) -> Envelope:
     Raises:
         BadReview: it cannot be read, or is about something that is not reviewed here.
     """
-    review: _Review[Any] = _decoded(
-        _WITH_OBJECTS if _LABEL in body else _WITHOUT_OBJECTS, body, f"the body is no {KIND}"
-    )
+    decoder: msgspec.json.Decoder[Any] = _WITH_OBJECTS if _LABEL in body else _WITHOUT_OBJECTS
+    review: _Review[Any] = _tried(decoder.decode, body, f"the body is no {KIND}")
     if (review.api_version, review.kind) != (API_VERSION, KIND):
         what = _shown((review.api_version, review.kind))
         raise BadReview(f"the body is a {what}, only {API_VERSION} {KIND} is understood")
@@ -223,9 +233,9 @@ def read(body: bytes) -> Envelope:
     return _envelope(review.request, body)
 
 
-def _decoded(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw, what: str) -> T:
+def _tried(read: Callable[[S], T], what_is_read: S, what: str) -> T:
     try:
-        return decoder.decode(text)
+        return read(what_is_read)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadReview(f"{what}: {str(error)[:_LONGEST_REASON]}") from error
     except RecursionError as error:
@@ -279,7 +289,8 @@ def _kind(resource: Resource, subresource: str) -> tuple[str, str]:
 
 
 def _name(obj: Json, said: str) -> str:
-    """The object's name. With `generateName`, it is not yet in the request on CREATE, but in the object."""
+    """The object's name. It may be in the object alone: on CREATE with `generateName`, and where many are
+    deleted together."""
     metadata: Any = obj.get("metadata")
     name = said or (metadata.get("name") if isinstance(metadata, dict) else "")
     return name if isinstance(name, str) else ""

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks import floor, memory, reaction, request_counts, sandbox_start
+from benchmarks import admission, apiserver, floor, memory, reaction, request_counts, sandbox_start
 from benchmarks.figures import Figure, table
 
 GROUPS: Mapping[str, Callable[[], Awaitable[list[Figure]]]] = {
@@ -22,6 +22,8 @@ GROUPS: Mapping[str, Callable[[], Awaitable[list[Figure]]]] = {
     "memory": memory.measure,
     "sandbox": sandbox_start.measure,
     "floor": floor.measure,
+    "apiserver": apiserver.measure,
+    "admission": admission.measure,
 }
 
 

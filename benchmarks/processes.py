@@ -44,6 +44,10 @@ class Child:
         resident, peak = (int(fields[name].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))
         return Memory(resident, peak)
 
+    def spent(self) -> float:
+        """Seconds of processor time so far."""
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
+
     async def stop(self) -> None:
         """End it; return when it is gone."""
         with contextlib.suppress(ProcessLookupError):

@@ -7,12 +7,15 @@ Called once by each process's __main__. Modules log through the standard library
 and give data as `extra`.
 """
 
+import asyncio
+import atexit
 import logging
 import sys
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
@@ -25,11 +28,43 @@ canary_context: ContextVar[str] = ContextVar("canary", default="")
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 
 
+LATEST = 0.1
+"""Seconds that a line of `request` may wait to be written with others: a system call for each would cost a
+busy server more than all the rest of its line."""
+
 
 class _Requests:
-    """Where the lines of `request` go; None where their level is not wanted."""
+    """The lines of `request` that wait."""
 
-    stream: TextIO | None = None
+    def __init__(self) -> None:
+        self.stream: TextIO | None = None
+        """Where they go; None where their level is not wanted."""
+        self._lines: list[str] = []
+
+    def add(self, line: str) -> None:
+        """Have it written soon."""
+        if not self._lines:
+            asyncio.get_running_loop().call_later(LATEST, self.write)
+        self._lines.append(line)
+
+    def write(self) -> None:
+        """Write what waits."""
+        lines, self._lines = self._lines, []
+        if lines and self.stream is not None:
+            self.stream.write("".join(lines))
+            self.stream.flush()
+
+
+_requests = _Requests()
+atexit.register(_requests.write)
+
+
+class _InOrder(logging.StreamHandler[TextIO]):
+    """Lets no line overtake an earlier one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _requests.write()
+        super().emit(record)
 
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -43,21 +78,22 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """
     if level not in LEVELS:
         raise ConfigError(f"{level!r} is not a log level: use one of {', '.join(LEVELS)}")
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _InOrder(stream or sys.stderr)
     handler.setFormatter(_JsonLines())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(LEVELS[level])
-    _Requests.stream = handler.stream if LEVELS[level] <= logging.INFO else None
+    _requests.stream = handler.stream if LEVELS[level] <= logging.INFO else None
 
 
 def request(caller: str, msg: str, fields: Mapping[str, Any]) -> None:
-    """One line at level info for each request of a busy server, at a tenth of the standard library's cost."""
-    stream = _Requests.stream
-    if stream is not None:
+    """One line at level info for each request of a busy server, at a tenth of the standard library's cost.
+
+    It is written within LATEST seconds by the running loop.
+    """
+    if _requests.stream is not None:
         line = {"level": "info", "ts": _time(time.time()), "caller": caller, "msg": msg, **fields}
-        stream.write(f"{_encoded(line)}\n")
-        stream.flush()
+        _requests.add(f"{_encoded(line)}\n")
 
 
 class _JsonLines(logging.Formatter):
@@ -88,7 +124,13 @@ def _encoded(line: Mapping[str, Any]) -> str:
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
+    whole, microseconds = divmod(round(seconds * 1e6), 1_000_000)
+    return f"{_second(whole)}.{microseconds // 1000:03}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).isoformat()[: -len("+00:00")]
 
 
 def _level(number: int) -> str:
