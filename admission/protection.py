@@ -89,6 +89,8 @@ def _changes(request: Request, old: Json, new: Json) -> list[Problem]:
     ]
     owned, way = _OWNED.get(request.resource.plural, (_route, "change the Canary"))
     before, after = old.get("spec") or {}, new.get("spec") or {}
+    if before == after:
+        return problems
     was, now = dict(owned(before)), dict(owned(after))
     fields = [field for field in {**was, **now} if was.get(field) != now.get(field)]
     return problems + [_forbidden(request, field, way.format(**_names(request))) for field in fields]

@@ -2,9 +2,7 @@
 said, how the command ends. As a table: each way on a target with users, and on one at rest.
 """
 
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
@@ -21,22 +19,29 @@ from shared.names import (
 )
 from shared.resources import DEPLOYMENTS
 from shared.revision import template_hash
-from shared.types.meta import Json
 from tests.integration.controller.conftest import installed
-from tests.integration.controller.gate import OLDER, Gate, Target, gate
+from tests.integration.controller.gate import Gate, gate
 from tests.integration.controller.objects import FIRST, SECOND, THIRD, image
-from tests.integration.kubectl.command import BINARY, Ran
+from tests.integration.controller.ways import (
+    ANALYSES,
+    HOLDS,
+    MADE_AGAIN,
+    RESIZED,
+    ROLLOUTS,
+    SERVER_SIDE,
+    Case,
+    Way,
+    marked,
+    marks,
+    set_image,
+)
+from tests.integration.kubectl.command import BINARY
 from tests.integration.real_api_server import RealApiServer
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(not BINARY.exists(), reason="kubectl is not installed beside this Python"),
 ]
-
-HOLDS = "holds the new template"
-ANALYSES = "analyses the new template"
-SERVER_SIDE = ("apply", "--server-side", "-f", "-")
-FORCED = (*SERVER_SIDE, "--force-conflicts")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["sandbox", "real"])
@@ -58,120 +63,11 @@ async def here(
         await server.stop()
 
 
-@dataclass
-class Case:
-    """A target, and kubectl for the person who changes it."""
-
-    target: Target
-
-    async def run(self, *arguments: str, stdin: Json | None = None) -> Ran:
-        """A command; `APP` in it is the target's name."""
-        told = [each.replace("APP", self.target.name) for each in arguments]
-        return await self.target.gate.person.run(*told, stdin=json.dumps(stdin) if stdin else "")
-
-    async def does(self, *arguments: str, stdin: Json | None = None) -> str:
-        """What a command that has to succeed says besides its output."""
-        ran = await self.run(*arguments, stdin=stdin)
-        assert ran.code == 0, ran
-        return ran.err
-
-    async def edits(self, script: str) -> str:
-        """`kubectl edit`, with an editor that runs a sed script."""
-        person = self.target.gate.person.editing(script)
-        ran = await person.run("edit", f"deployment/{self.target.name}")
-        assert ran.code == 0, ran
-        return ran.err
-
-    def manifest(self, version: str = SECOND, **spec: object) -> Json:
-        return self.target.manifest(version, **spec)
-
-
-async def set_image(case: Case) -> str:
-    return await case.does("set", "image", "deploy/APP", f"podinfod={image(SECOND)}")
-
-
-async def set_env(case: Case) -> str:
-    return await case.does("set", "env", "deploy/APP", "LEVEL=debug")
-
-
-async def apply(case: Case) -> str:
-    first = await case.does("apply", "-f", "-", stdin=case.manifest(FIRST, replicas=None))
-    assert HOLDS not in first and ANALYSES not in first
-    return await case.does("apply", "-f", "-", stdin=case.manifest(replicas=None))
-
-
-async def apply_server_side(case: Case) -> str:
-    """Whoever leaves out replicas, as one should, conflicts with nobody."""
-    return await case.does(*SERVER_SIDE, stdin=case.manifest(replicas=None))
-
-
-async def apply_server_side_with_force(case: Case) -> str:
-    return await case.does(*FORCED, stdin=case.manifest(replicas=None))
-
-
-async def edit(case: Case) -> str:
-    return await case.edits(f"s|{image(FIRST)}|{image(SECOND)}|")
-
-
-async def patch_strategic(case: Case) -> str:
-    container = {"name": "podinfod", "image": image(SECOND)}
-    body = {"spec": {"template": {"spec": {"containers": [container]}}}}
-    return await case.does("patch", "deploy/APP", "-p", json.dumps(body))
-
-
-async def patch_merge(case: Case) -> str:
-    template = case.manifest()["spec"]["template"]
-    body = json.dumps({"spec": {"template": template}})
-    return await case.does("patch", "deploy/APP", "--type=merge", "-p", body)
-
-
-async def patch_json(case: Case) -> str:
-    path = "/spec/template/spec/containers/0/image"
-    body = json.dumps([{"op": "replace", "path": path, "value": image(SECOND)}])
-    return await case.does("patch", "deploy/APP", "--type=json", "-p", body)
-
-
-async def replace(case: Case) -> str:
-    replicas = (await case.target.stored())["spec"]["replicas"]
-    return await case.does("replace", "-f", "-", stdin=case.manifest(replicas=replicas))
-
-
-async def restart(case: Case) -> str:
-    return await case.does("rollout", "restart", "deploy/APP")
-
-
-async def undo(case: Case) -> str:
-    said = await case.does("rollout", "undo", "deploy/APP")
-    container = (await case.target.stored())["spec"]["template"]["spec"]["containers"][0]
-    assert container["image"] == image(OLDER)
-    return said
-
-
-ROLLOUTS = (
-    set_image, set_env, apply, apply_server_side, apply_server_side_with_force, edit, patch_strategic,
-    patch_merge, patch_json, replace, restart, undo,
-)  # fmt: skip
-
-
-def marks(stored: Json) -> dict[str, str]:
-    found: dict[str, str] = stored["metadata"].get("annotations") or {}
-    return found
-
-
-async def marked(target: Target) -> Json:
-    """The target, with all that has to survive any write."""
-    stored = await target.stored()
-    assert stored["metadata"]["labels"] == {"team": "a", CANARY_LABEL: target.name}
-    assert marks(stored)["note"] == "kept"
-    assert GIVEN_REPLICAS_ANNOTATION in marks(stored)
-    return stored
-
-
 @pytest.mark.parametrize("way", ROLLOUTS, ids=lambda way: way.__name__)
-async def test_a_new_template_is_held_while_there_are_pods_with_users(here: Gate, way: object) -> None:
+async def test_a_new_template_is_held_while_there_are_pods_with_users(here: Gate, way: Way) -> None:
     case = Case(await here.target(live=True))
     before = await case.target.stored()
-    said = await way(case)  # type: ignore[operator] # one of the above
+    said = await way(case)
     stored = await marked(case.target)
     assert said.count("Warning:") == 1
     assert f"Canary {here.namespace}/{case.target.name} {HOLDS} of {case.target.name}" in said
@@ -184,9 +80,9 @@ async def test_a_new_template_is_held_while_there_are_pods_with_users(here: Gate
 
 
 @pytest.mark.parametrize("way", ROLLOUTS, ids=lambda way: way.__name__)
-async def test_a_new_template_without_pods_goes_straight_to_its_analysis(here: Gate, way: object) -> None:
+async def test_a_new_template_without_pods_goes_straight_to_its_analysis(here: Gate, way: Way) -> None:
     case = Case(await here.target(live=False))
-    said = await way(case)  # type: ignore[operator] # one of the above
+    said = await way(case)
     stored = await marked(case.target)
     assert said.count("Warning:") == 1 and ANALYSES in said
     assert hold_of(stored["metadata"]) is None
@@ -195,48 +91,11 @@ async def test_a_new_template_without_pods_goes_straight_to_its_analysis(here: G
     assert told is not None and told.user == here.user
 
 
-async def apply_a_size(case: Case) -> str:
-    return await case.does("apply", "-f", "-", stdin=case.manifest(FIRST, replicas=5))
-
-
-async def apply_a_size_with_force(case: Case) -> str:
-    return await case.does(*FORCED, stdin=case.manifest(FIRST, replicas=5))
-
-
-async def replace_with_a_size(case: Case) -> str:
-    return await case.does("replace", "-f", "-", stdin=case.manifest(FIRST, replicas=5))
-
-
-async def patch_a_size(case: Case) -> str:
-    return await case.does("patch", "deploy/APP", "-p", '{"spec":{"replicas":5}}')
-
-
-async def edit_a_size(case: Case) -> str:
-    return await case.edits("s|^  replicas: [0-9]*|  replicas: 5|")
-
-
-async def replace_by_force_with_a_size(case: Case) -> str:
-    """kubectl deletes it and creates it again: whatever the template, it starts without pods."""
-    return await case.does("replace", "--force", "-f", "-", stdin=case.manifest(THIRD, replicas=5))
-
-
-async def delete_and_create(case: Case) -> str:
-    said = await case.does("delete", "deploy/APP", "--wait=true")
-    assert f"Warning: Canary {case.target.gate.namespace}/{case.target.name} cannot roll out" in said
-    return await case.does("create", "-f", "-", stdin=case.manifest(THIRD, replicas=5))
-
-
-RESIZED = (
-    apply_a_size, apply_a_size_with_force, replace_with_a_size, patch_a_size, edit_a_size,
-)  # fmt: skip
-MADE_AGAIN = (replace_by_force_with_a_size, delete_and_create)
-
-
 @pytest.mark.parametrize("live", [True, False], ids=["live", "at rest"])
 @pytest.mark.parametrize("way", RESIZED, ids=lambda way: way.__name__)
-async def test_a_size_goes_to_the_primary(here: Gate, way: object, live: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_a_size_goes_to_the_primary(here: Gate, way: Way, live: bool) -> None:  # noqa: FBT001 - a parameter
     case = Case(await here.target(live=live))
-    said = await way(case)  # type: ignore[operator] # one of the above
+    said = await way(case)
     stored = await marked(case.target)
     assert f"replicas 5 goes to {case.target.name}-primary" in said
     assert stored["spec"]["replicas"] == (2 if live else 0)
@@ -245,9 +104,9 @@ async def test_a_size_goes_to_the_primary(here: Gate, way: object, live: bool) -
 
 
 @pytest.mark.parametrize("way", MADE_AGAIN, ids=lambda way: way.__name__)
-async def test_a_target_that_is_made_again_starts_without_pods(here: Gate, way: object) -> None:
+async def test_a_target_that_is_made_again_starts_without_pods(here: Gate, way: Way) -> None:
     case = Case(await here.target(live=True))
-    said = await way(case)  # type: ignore[operator] # one of the above
+    said = await way(case)
     stored = await case.target.stored()
     assert f"replicas 5 goes to {case.target.name}-primary" in said
     assert stored["metadata"]["labels"] == {"team": "a", CANARY_LABEL: case.target.name}
