@@ -140,8 +140,9 @@ def failures_are_the_revisions_own(change: Change[Canary], _: Lookup) -> Iterato
     if not analysis.metrics:
         return
     longest = max(analysis.metrics, key=lambda metric: metric.interval)
-    until = analysis.interval * analysis.effective_threshold
-    if until < longest.interval:
+    # In seconds: the longest interval times the greatest threshold is more than a timedelta can be.
+    if analysis.interval_seconds * analysis.effective_threshold < longest.interval.total_seconds():
+        until = analysis.interval * analysis.effective_threshold
         why = (
             f"the rounds until then take {render(until)}, but {longest.name} looks "
             f"{render(longest.interval)} back, so that what was before can roll a revision back; raise "

@@ -108,3 +108,8 @@ def test_break_glass_makes_warnings_of_the_refusals_that_say_so() -> None:
     assert [severity for severity, _ in said("U01", violations(after, before))] == [WARN]
     wrong = canary({"metadata.annotations": before["metadata"]["annotations"], "spec.provider": "nginx"})
     assert [severity for severity, _ in said("P19", violations(wrong))] == [DENY]
+
+
+def test_a_threshold_that_takes_longer_than_time_can_tell_is_answered() -> None:
+    greatest = {"spec.analysis.interval": "9998h", "spec.analysis.threshold": 2**31 - 1}
+    assert "V16" not in rules_of(violations(canary(greatest)))
