@@ -1,7 +1,7 @@
 """Marks on objects that decide how a write to them is treated. Pure; read by `pinning` and `protection`."""
 
 from admission.request import Request
-from shared.names import BREAK_GLASS_ANNOTATION, GROUP
+from shared.names import BREAK_GLASS_ANNOTATION, CANARY_LABEL, GROUP
 from shared.types.meta import Json
 
 
@@ -23,6 +23,12 @@ def owner_of(obj: Json) -> Json | None:
         ),
         None,
     )
+
+
+def label_in(obj: Json) -> str | None:
+    """The Canary that the object's label names."""
+    labels: dict[str, str] = (obj.get("metadata") or {}).get("labels") or {}
+    return labels.get(CANARY_LABEL)
 
 
 def glass_broken(request: Request) -> bool:

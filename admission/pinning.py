@@ -17,7 +17,7 @@ from typing import Any
 
 from admission.answer import ALLOWED, Answer, PatchOp
 from admission.governed import Governed
-from admission.marks import glass_broken, glass_warning, is_generated
+from admission.marks import glass_broken, glass_warning, is_generated, label_in
 from admission.request import Operation, Request
 from shared.hold import Hold, Rollout, hold_of, render, replicas_in, rollout_of
 from shared.names import (
@@ -42,7 +42,7 @@ def mutate(request: Request, governed: Governed | None) -> Answer:
     new, old = request.new, request.old
     if new is None or _is_free(request, governed):
         return ALLOWED
-    canary = governed.name if governed is not None else _labels(old or new).get(CANARY_LABEL)
+    canary = governed.name if governed is not None else label_in(old or new)
     if canary is None:
         return ALLOWED
     if glass_broken(request):
@@ -66,7 +66,7 @@ class _Pin:
     def __init__(
         self, request: Request, new: Json, old: Json | None, canary: str, governed: Governed | None
     ) -> None:
-        self.request, self.new, self.old = request, new, old or {}
+        self.request, self.old = request, old or {}
         self.canary, self.governed = canary, governed
         self.spec, self.old_spec = new.get("spec") or {}, self.old.get("spec") or {}
         template, before = self.spec.get("template") or {}, self.old_spec.get("template") or {}
@@ -75,14 +75,14 @@ class _Pin:
         self.changed = self.revision != self.runs
         self.replicas = _replicas(self.spec)
         self.given = _replicas(self.old_spec) if old is not None else 0
-        self.old_hold = hold_of(self.old.get("metadata") or {})
+        self.metadata, self.old_metadata = new.get("metadata") or {}, self.old.get("metadata") or {}
+        self.old_hold, self.said = hold_of(self.old_metadata), hold_of(self.metadata)
         self.hold = self._hold()
 
     def patch(self) -> Iterator[PatchOp]:
         """What turns the object into the one that is stored."""
-        metadata = self.new.get("metadata") or {}
-        yield from _merged(metadata, "labels", {CANARY_LABEL: self.canary})
-        yield from _merged(metadata, "annotations", self._annotations())
+        yield from _merged(self.metadata, "labels", {CANARY_LABEL: self.canary})
+        yield from _merged(self.metadata, "annotations", self._annotations())
         paused = bool(self.spec.get("paused"))
         if self.hold is not None and not paused:
             yield PatchOp("add", "/spec/paused", value=True)
@@ -125,7 +125,7 @@ class _Pin:
             since=self.request.received.replace(microsecond=0),
             paused=self._wants_pause(),
         )
-        said = hold_of(self.new.get("metadata") or {})
+        said = self.said
         same = said is not None and (said.revision, said.runs) == (hold.revision, hold.runs)
         return replace(hold, since=said.since) if said is not None and same else hold
 
@@ -139,10 +139,9 @@ class _Pin:
 
     def _wants_pause(self) -> bool:
         """Whether somebody besides us wants the Deployment paused."""
-        paused, said = bool(self.spec.get("paused")), hold_of(self.new.get("metadata") or {})
-        if said is not None and said != self.old_hold:
-            return said.paused
-        return paused and (self.old_hold is None or self.old_hold.paused)
+        if self.said is not None and self.said != self.old_hold:
+            return self.said.paused
+        return bool(self.spec.get("paused")) and (self.old_hold is None or self.old_hold.paused)
 
     def _redirected(self) -> bool:
         ours = self.governed is not None and self.governed.has_primary
@@ -154,8 +153,7 @@ class _Pin:
 
     def _annotations(self) -> dict[str, str | None]:
         """Our annotations as they have to be; None for those that have to be absent."""
-        before = (self.old.get("metadata") or {}).get("annotations") or {}
-        said = (self.new.get("metadata") or {}).get("annotations") or {}
+        before, said = (side.get("annotations") or {} for side in (self.old_metadata, self.metadata))
         asked = said.get(ASKED_REPLICAS_ANNOTATION, "")
         return {
             HOLD_ANNOTATION: render(self.hold) if self.hold is not None else None,
@@ -172,7 +170,7 @@ class _Pin:
     def _rollout(self) -> str:
         """Who did it. Of an earlier answer to this request only the time is kept."""
         user, at = self.request.user.name, self.request.received.replace(microsecond=0)
-        said = rollout_of(self.new.get("metadata") or {})
+        said = rollout_of(self.metadata)
         if said is not None and (said.revision, said.user) == (self.revision, user):
             at = said.at
         return render(Rollout(self.revision, user, at, _images_changed(self.old_spec, self.spec)))
@@ -204,11 +202,6 @@ def _size(governed: Governed, number: int) -> str:
 def _replicas(spec: Json) -> int:
     number = spec.get("replicas")
     return 1 if number is None else int(number)
-
-
-def _labels(obj: Json) -> dict[str, str]:
-    labels: dict[str, str] = (obj.get("metadata") or {}).get("labels") or {}
-    return labels
 
 
 def _merged(metadata: Json, field: str, wanted: dict[str, Any]) -> Iterator[PatchOp]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from admission.answer import ALLOWED, Answer, PatchOp, Violation
 from admission.governed import Governed
-from admission.marks import glass_broken, glass_warning, is_generated, owner_of
+from admission.marks import glass_broken, glass_warning, is_generated, label_in, owner_of
 from admission.pinning import escaped, mutate
 from admission.request import Operation, Request
 from shared.errors import Problem, ProblemReason
@@ -80,7 +80,7 @@ def _changes(request: Request, old: Json, new: Json) -> list[Problem]:
     """Every change of a generated object that nobody but the controller may make."""
     problems = list[Problem]()
     label = f"metadata.labels[{CANARY_LABEL}]"
-    if _label(old) != _label(new):
+    if label_in(old) != label_in(new):
         problems.append(_forbidden(request, label, "keep the label"))
     if owner_of(new) != owner_of(old):  # another uid, and the garbage collector deletes it
         problems.append(_forbidden(request, "metadata.ownerReferences", "keep the Canary as the controller"))
@@ -93,7 +93,8 @@ def _changes(request: Request, old: Json, new: Json) -> list[Problem]:
         return problems
     was, now = dict(owned(before)), dict(owned(after))
     fields = [field for field in {**was, **now} if was.get(field) != now.get(field)]
-    return problems + [_forbidden(request, field, way.format(**_names(request))) for field in fields]
+    way = way.format(source=request.name.removesuffix("-primary"))
+    return problems + [_forbidden(request, field, way) for field in fields]
 
 
 def _forged(old: Json, new: Json) -> Iterator[str]:
@@ -104,12 +105,8 @@ def _forged(old: Json, new: Json) -> Iterator[str]:
             yield key
 
 
-def _names(request: Request) -> dict[str, str]:
-    return {"source": request.name.removesuffix("-primary")}
-
-
 def _forbidden(request: Request, field: str, way: str) -> Problem:
-    canary = _label(request.old or {})
+    canary = label_in(request.old or {})
     message = (
         f"Forbidden: {request.name} is written by Canary {request.namespace}/{canary} alone; {way}; "
         f"in an emergency set annotation {BREAK_GLASS_ANNOTATION} first"
@@ -160,9 +157,3 @@ _OWNED: dict[str, tuple[Callable[[Json], Fields], str]] = {
     SERVICES.plural: (_service, "change spec.service of the Canary"),
     HPAS.plural: (_autoscaler, "change HorizontalPodAutoscaler {source}, which is copied here"),
 }
-
-
-def _label(obj: Json) -> str | None:
-    labels = (obj.get("metadata") or {}).get("labels") or {}
-    found: str | None = labels.get(CANARY_LABEL)
-    return found

@@ -107,9 +107,10 @@ def _blocked(seen: Observation, problem: Blocked | InvalidSpec | RoutingError) -
 
 def _let_go(seen: Observation, problem: Blocked | InvalidSpec | RoutingError) -> tuple[Action, ...]:
     """A Canary that cannot be run as it is, and without a primary, has nothing that a hold could protect."""
-    held = seen.target is not None and seen.target.hold is not None
-    useless = held and isinstance(problem, InvalidSpec) and not seen.claimed_by and unborn(seen)
-    return (governing.release(seen.target),) if seen.target is not None and useless else ()
+    target = seen.target
+    if target is None or target.hold is None or not isinstance(problem, InvalidSpec):
+        return ()
+    return (governing.release(target),) if unborn(seen) and not seen.claimed_by else ()
 
 
 def _with_route(seen: Observation, step: Step) -> Decision:
